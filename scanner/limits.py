@@ -1,0 +1,52 @@
+"""Every ceiling of the scanner, in one place, each with its unit and its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Ceilings that bound time and memory. Reaching one is a finding, never a skip."""
+
+    header_bytes: int = 100_000_000
+    """Largest safetensors header read; the reference reader stops at the same size."""
+
+    pickle_bytes: int = 4 << 30
+    """Largest single pickle stream interpreted; memory does not grow with its payloads."""
+
+    pickle_opcodes: int = 50_000_000
+    """Most opcodes interpreted in one file: about twenty seconds of work."""
+
+    streams: int = 10_000
+    """Most pickles in one file; real files hold one to five."""
+
+    archive_depth: int = 5
+    """How deep archives may nest; real models nest two deep at most."""
+
+    members: int = 200_000
+    """Most members of one archive, directories included."""
+
+    expanded_bytes: int = 16 << 30
+    """Most bytes unpacked from the compressed members of one file, all levels together."""
+
+    expansion_ratio: int = 1_100
+    """Most bytes out per byte in; deflate itself cannot do more than about 1,032."""
+
+    json_bytes: int = 200_000_000
+    """Largest JSON document parsed; the largest tokenizer.json seen is about 40 MB."""
+
+    json_depth: int = 200
+    """Deepest nesting of a JSON document; CPython's parser recurses."""
+
+    text_bytes: int = 16_000_000
+    """Largest source, template or YAML document parsed."""
+
+    digest_bytes: int = 64 << 20
+    """Files up to this size get a SHA-256 without asking; larger ones on request."""
+
+    findings: int = 1_000
+    """Most distinct findings kept for one file; further ones are only counted."""
+
+
+LIMITS = Limits()

@@ -1,0 +1,1 @@
+"""A gatekeeper for model checkpoints."""

@@ -1,0 +1,369 @@
+"""Everything that passes through the gate, in order. Read this file first.
+
+    text -> Source -> Listing -> Attestation -> Snapshot -> Report -> Verdict (Approval)
+         -> Artifact -> CacheEntry -> model
+
+Each stage takes the value before and gives the next; only `gate` knows the order. All
+values are frozen. `Approval` is a permission: only `policy.decide` makes one, and the
+stages after it cannot be called without.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from scanner import Report
+
+SourceKind = Literal["hub", "local", "git"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """Where a model is asked for.
+
+    `location` is `org/name` (hub), an absolute path (local) or a URL without the `git+`
+    (git). `revision` is what the caller asked for: a branch, a tag, a commit, or None for
+    the default branch.
+    """
+
+    kind: SourceKind
+    location: str
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        prefix = "git+" if self.kind == "git" else ""
+        suffix = f"@{self.revision}" if self.revision else ""
+        return f"{prefix}{self.location}{suffix}"
+
+    @property
+    def repository(self) -> str:
+        """The name that trust roots and policy rules match: `org/name`, a path, a URL."""
+        return self.location
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileClaim:
+    """What a source says of one file; nothing here is verified.
+
+    `path` is relative with `/`, `size` in bytes. `git_oid` is the git blob id in hex,
+    `sha256` the LFS digest in hex, each None when the source makes no such claim.
+    """
+
+    path: str
+    size: int
+    git_oid: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """One pinned commit and the files it is said to hold, sorted by path.
+
+    `commit` is 40 (or 64) hex digits for hub and git sources; for a local folder it is
+    `local-` and a SHA-256 over names and contents, so equal folders have equal commits.
+    """
+
+    source: Source
+    commit: str
+    claims: tuple[FileClaim, ...]
+
+    @property
+    def pinned(self) -> Source:
+        """The source at exactly this commit."""
+        return Source(kind=self.source.kind, location=self.source.location, revision=self.commit)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """Which of a listing's files the caller needs, by path, and why the others are left."""
+
+    paths: tuple[str, ...]
+    left: Mapping[str, str] = field(default_factory=dict)
+    purpose: str = "model"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """What the caller wants out of a repository.
+
+    `purpose` is `model` (weights and all that goes with them), `processor` (configuration,
+    tokenizer, processor: no weights) or `everything`. `subfolder` and `variant` are as in
+    `from_pretrained`.
+    """
+
+    purpose: Literal["model", "processor", "everything"] = "model"
+    subfolder: str = ""
+    variant: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GitRemote:
+    """Where raw git objects of a listing can be fetched: a URL and secret HTTP headers."""
+
+    url: str
+    headers: tuple[str, ...] = field(default=(), repr=False)
+
+
+class SignatureStatus(enum.Enum):
+    """Who signed, in one word. Only `VERIFIED` is a publisher's signature."""
+
+    VERIFIED = "verified"
+    UNSIGNED = "unsigned"
+    UNKNOWN_KEY = "unknown-key"
+    KEY_NOT_ALLOWED = "key-not-allowed"
+    BAD_SIGNATURE = "bad-signature"
+    EXPIRED_KEY = "expired-key"
+    REVOKED_KEY = "revoked-key"
+    EXPIRED_SIGNATURE = "expired-signature"
+    WEAK_DIGEST = "weak-digest"
+    BROKEN_CHAIN = "broken-chain"
+    PLATFORM_ATTESTED = "platform-attested"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """One link of the chain from a signer to the bytes.
+
+    `kind` is `signature`, `commit`, `tree`, `blob`, `lfs-pointer`, `bytes` or `manifest`;
+    `subject` what it is about (an object id, a path), `digest` what was recomputed, `ok`
+    whether that equals what the link before promised.
+    """
+
+    kind: str
+    subject: str
+    digest: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signer:
+    """The key that signed: kind (`openpgp`, `ssh`, `model-signing`), fingerprint, name."""
+
+    kind: str
+    fingerprint: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name or 'unnamed'} ({self.kind} {self.fingerprint})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attestation:
+    """Who signed, over what, and how the claim reaches the bytes.
+
+    `blobs` maps each path of the verified tree to its git blob id, recomputed from raw
+    objects; None when no tree could be read (a local folder, an endpoint without git).
+    `detail` says why in a sentence.
+    """
+
+    status: SignatureStatus
+    signer: Signer | None = None
+    chain: tuple[Link, ...] = ()
+    blobs: Mapping[str, str] | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredFile:
+    """A file in quarantine with the digests measured while it was written."""
+
+    path: str
+    size: int
+    sha256: str
+    git_oid: str
+    """The git blob id of the plain bytes (SHA-1 over `blob <size>\\0` and the bytes)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """Quarantined files of one commit; `root` holds plain files only."""
+
+    listing: Listing
+    root: Path
+    files: tuple[StoredFile, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the sorted lines `<sha256> <size> <path>`: what these bytes are."""
+        return digest_of((file.sha256, file.size, file.path) for file in self.files)
+
+
+class Decision(enum.Enum):
+    """The gate's answer."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """Why the answer is no, or what to know about a yes.
+
+    `rule` is a scanner rule or a policy topic (`identity`, `formats`), `subject` the file
+    or key, `setting` the policy line that decides it (`spec.identity.absent: deny`).
+    """
+
+    rule: str
+    message: str
+    subject: str = ""
+    setting: str = ""
+
+    def __str__(self) -> str:
+        subject = f"{self.subject}: " if self.subject else ""
+        setting = f"  [{self.setting}]" if self.setting else ""
+        return f"{subject}{self.message} ({self.rule}){setting}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyId:
+    """A policy's name and the SHA-256 (`sha256:...`) of its canonical form."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """The decision on one snapshot under one policy and ruleset, with every reason."""
+
+    decision: Decision
+    subject: str
+    commit: str
+    policy: PolicyId
+    ruleset: str
+    reasons: tuple[Reason, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+
+    @property
+    def rules(self) -> frozenset[str]:
+        """The rules that said no."""
+        return frozenset(reason.rule for reason in self.reasons)
+
+
+_SEAL = object()
+
+
+class Approval:
+    """Permission to convert, keep and load one snapshot. Only `policy.decide` makes one."""
+
+    __slots__ = ("snapshot_digest", "verdict")
+
+    def __init__(self, verdict: Verdict, snapshot_digest: str, *, seal: object) -> None:
+        if seal is not _SEAL or verdict.decision is not Decision.ALLOW:
+            raise TypeError("an Approval is made by policy.decide alone")
+        self.verdict = verdict
+        self.snapshot_digest = snapshot_digest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TensorProof:
+    """One converted tensor: SHA-256 of its bytes, measured on both sides and equal."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    sha256: str
+    source: str
+    """Where the bytes lay: `<file>:<member or key>+<byte offset>`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversion:
+    """A file of the artifact that is not a plain copy, and what it was made of."""
+
+    converter: str
+    """Name and version, for example `torch-zip/1`."""
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    tensors: tuple[TensorProof, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a reader should know: keys scrubbed, tied names, values set aside."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArtifactFile:
+    """A file to publish: path in the model folder, size in bytes, SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """What will be published: safe files only, staged at `root`."""
+
+    snapshot: Snapshot
+    root: Path
+    files: tuple[ArtifactFile, ...]
+    conversions: tuple[Conversion, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the sorted lines `<sha256> <size> <path>`."""
+        return digest_of((file.sha256, file.size, file.path) for file in self.files)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdmissionKey:
+    """What an admission depends on: any part differing makes it another admission.
+
+    `selection` is a digest of the selected paths; `policy` and `ruleset` identify what
+    decided, `converter` what converted.
+    """
+
+    kind: SourceKind
+    repository: str
+    commit: str
+    selection: str
+    policy: str
+    ruleset: str
+    converter: str
+
+    @property
+    def digest(self) -> str:
+        """The admission's id, 64 hex digits."""
+        parts = (self.kind, self.repository, self.commit, self.selection)
+        text = "\0".join((*parts, self.policy, self.ruleset, self.converter))
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CacheEntry:
+    """An admitted model in the trusted cache; `path` is safe to hand to any library."""
+
+    admission: str
+    """The admission's id: 64 hex digits, a digest of what was asked and what was decided."""
+    path: Path
+    source: Source
+    commit: str
+    files: tuple[ArtifactFile, ...]
+    verdict: Verdict
+    conversions: tuple[Conversion, ...] = ()
+    warm: bool = False
+    """True when the entry was already there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decided:
+    """The outcome of one run of the gate up to the decision, allowed or not."""
+
+    listing: Listing
+    attestation: Attestation
+    snapshot: Snapshot | None
+    report: Report | None
+    verdict: Verdict
+    approval: Approval | None
+
+
+def digest_of(files: Iterable[tuple[str, int, str]]) -> str:
+    """Hash `(sha256, size, path)` triples, in any order, to one hex SHA-256."""
+    lines = sorted(f"{sha} {size} {path}\n" for sha, size, path in files)
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

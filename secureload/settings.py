@@ -1,0 +1,43 @@
+"""What the environment says: where the cache lies, which endpoint, which policy.
+
+Read once per call, never at import, so that tests and long-lived services may change it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The environment at one moment.
+
+    `home` is `$SECURELOAD_HOME` (default: the user's cache folder), `endpoint` is
+    `$HF_ENDPOINT`, `policy` is `$SECURELOAD_POLICY`, `offline` is `$HF_HUB_OFFLINE`.
+    """
+
+    home: Path
+    endpoint: str
+    policy: str
+    offline: bool
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read the environment now."""
+        env = os.environ
+        home = env.get("SECURELOAD_HOME") or platformdirs.user_cache_dir("secureload")
+        return cls(
+            home=Path(home).expanduser().absolute(),
+            endpoint=(env.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/"),
+            policy=env.get("SECURELOAD_POLICY") or "default",
+            offline=any(
+                env.get(name, "").lower() in _TRUE
+                for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+            ),
+        )
