@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ _OURS = ("SECURELOAD_", "HF_", "HUGGINGFACE_", "TRANSFORMERS_")
 
 
 @pytest.fixture(autouse=True)
-def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Point caches into the test's folder, and forget tokens, endpoints and policies."""
     for name in os.environ:
         if name.startswith(_OURS):
@@ -21,4 +20,3 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
     monkeypatch.setenv("NO_COLOR", "1")
-    yield
