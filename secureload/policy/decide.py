@@ -1,0 +1,373 @@
+"""The decision: every reason against, every warning, and an `Approval` when there is none.
+
+Nothing here reads a file, a clock or the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from scanner import FileResult, FileVerdict, Finding, Report, Severity
+from secureload import flow
+from secureload.flow import (
+    Approval,
+    Attestation,
+    Decision,
+    Listing,
+    Reason,
+    Selection,
+    SignatureStatus,
+    Snapshot,
+    Source,
+    Verdict,
+)
+from secureload.policy.document import Policy
+from secureload.policy.topics import Action, Size, Topics, in_bytes
+
+_PICKLED = ("pickle", "torch-zip", "torch-legacy", "torch-tar", "torchscript", "joblib", "dill")
+"""Formats that are pickles, or carry the one that builds their content."""
+
+_SAID = {
+    SignatureStatus.UNSIGNED: ("absent", "nobody signed this commit"),
+    SignatureStatus.UNKNOWN_KEY: ("unknownKey", "signed by a key that no trust root holds"),
+    SignatureStatus.PLATFORM_ATTESTED: (
+        "platformAttested",
+        "signed by the platform, not by the publisher",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """A decision with its reasons and warnings, before it is bound to a subject."""
+
+    decision: Decision
+    reasons: tuple[Reason, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Objection:
+    """A reason with what the policy says about it.
+
+    `always`: refused in every mode. `unread`: the file could not be read to its end, so if
+    nothing else speaks against it there is no decision at all.
+    """
+
+    reason: Reason
+    action: Action = "deny"
+    always: bool = False
+    unread: bool = False
+
+
+def decide(
+    subject: str,
+    listing: Listing,
+    attestation: Attestation,
+    snapshot: Snapshot | None,
+    report: Report | None,
+    policy: Policy,
+    *,
+    mended: frozenset[str] = frozenset(),
+    remote_code_requested: bool = False,
+    confined: bool = False,
+) -> tuple[Verdict, Approval | None]:
+    """Decide on one snapshot and list every reason, not the first.
+
+    `mended` names the rules whose findings the later stages remove from what is loaded (a
+    key scrubbed from a configuration): those only warn. `confined` says that the files were
+    read in a sandbox. Without snapshot and report there is never an approval.
+    """
+    topics = policy.topics(listing.source)
+    objections = [
+        *_before_bytes(listing, attestation, policy, None),
+        *_remote_code(listing, requested=remote_code_requested),
+        *_confinement(topics, confined=confined),
+    ]
+    if snapshot is not None:
+        objections += _limits(topics, [(file.path, file.size) for file in snapshot.files])
+    if report is not None:
+        objections += _scanned(report, topics, mended)
+    if snapshot is not None and report is not None:
+        objections += _coverage(snapshot, report)
+    elif not any(objection.action == "deny" for objection in objections):
+        message = "the files were not read, so nothing is known about them"
+        objections.append(_Objection(reason=Reason(rule="unread", message=message), unread=True))
+    judgement = _judge(objections, topics.mode, complete=snapshot is not None)
+    verdict = Verdict(
+        decision=judgement.decision,
+        subject=subject,
+        commit=listing.commit,
+        policy=policy.id,
+        ruleset=report.ruleset if report is not None else "",
+        reasons=judgement.reasons,
+        warnings=judgement.warnings,
+    )
+    if verdict.decision is not Decision.ALLOW or snapshot is None or report is None:
+        return verdict, None
+    return verdict, Approval(verdict, snapshot.digest, seal=flow._SEAL)
+
+
+def decide_early(
+    listing: Listing,
+    attestation: Attestation,
+    policy: Policy,
+    *,
+    selection: Selection | None = None,
+) -> tuple[Reason, ...]:
+    """The reasons to refuse that are known before any file is fetched; empty to go on."""
+    objections = list(_before_bytes(listing, attestation, policy, selection))
+    return _judge(objections, policy.topics(listing.source).mode).reasons
+
+
+def judge_report(report: Report, policy: Policy) -> Judgement:
+    """Judge files alone, as `secureload scan` does: no source, no signature."""
+    topics = policy.topics(Source(kind="local", location=""))
+    return _judge(list(_scanned(report, topics, frozenset())), topics.mode)
+
+
+def _judge(objections: list[_Objection], mode: str, *, complete: bool = True) -> Judgement:
+    reasons: dict[Reason, bool] = {}
+    warnings: dict[Reason, None] = {}
+    for objection in objections:
+        refuses = objection.action == "deny" and (mode == "enforce" or objection.always)
+        if refuses or (objection.unread and not complete):
+            reasons[objection.reason] = reasons.get(objection.reason, True) and objection.unread
+        elif objection.action != "allow":
+            warnings[objection.reason] = None
+    if not reasons:
+        decision = Decision.ALLOW
+    elif all(reasons.values()):
+        decision = Decision.ERROR
+    else:
+        decision = Decision.DENY
+    return Judgement(
+        decision=decision,
+        reasons=tuple(reasons),
+        warnings=tuple(warning for warning in warnings if warning not in reasons),
+    )
+
+
+def _before_bytes(
+    listing: Listing, attestation: Attestation, policy: Policy, selection: Selection | None
+) -> Iterator[_Objection]:
+    source = listing.source
+    topics = policy.topics(source)
+    yield from _source(source, policy, topics)
+    yield from _revision(listing, topics)
+    yield _identity(attestation, topics)
+    if selection is not None:
+        wanted = frozenset(selection.paths)
+        claimed = [(claim.path, claim.size) for claim in listing.claims if claim.path in wanted]
+        yield from _limits(topics, claimed)
+
+
+def _source(source: Source, policy: Policy, topics: Topics) -> Iterator[_Objection]:
+    name, kind = source.repository, source.kind
+    if kind not in topics.sources:
+        yield _deny(
+            "sources",
+            f"sources of kind `{kind}` are not allowed",
+            "",
+            "spec.sources",
+            topics.sources,
+        )
+    if not any(fnmatchcase(name, glob) for glob in topics.repos.allow):
+        yield _deny(
+            "repos",
+            f"`{name}` is not among the repositories allowed",
+            "",
+            "spec.repos.allow",
+            topics.repos.allow,
+        )
+    for glob in topics.repos.deny:
+        if fnmatchcase(name.lower(), glob.lower()):
+            yield _deny("repos", f"`{name}` is refused by name", "", "spec.repos.deny", [glob])
+    for rule in policy.rules:
+        if rule.deny and rule.applies_to(source):
+            yield _deny("repos", rule.deny, "", f"spec.rules.{rule.name}.deny", None)
+
+
+def _revision(listing: Listing, topics: Topics) -> Iterator[_Objection]:
+    source = listing.source
+    if source.kind == "local" or source.revision == listing.commit:
+        return
+    asked = f"`{source.revision}`" if source.revision else "the default branch"
+    if topics.revision.require == "commit-sha":
+        yield _deny(
+            "revision",
+            f"{asked} is no commit; name one, for example {listing.commit}",
+            "",
+            "spec.revision.require",
+            "commit-sha",
+        )
+    elif topics.revision.branches == "last-admitted":
+        yield _deny(
+            "revision",
+            f"{asked} may move and no commit of it was admitted before; "
+            f"name a commit, for example {listing.commit}",
+            "",
+            "spec.revision.branches",
+            "last-admitted",
+        )
+
+
+def _identity(attestation: Attestation, topics: Topics) -> _Objection:
+    status = attestation.status
+    signer = str(attestation.signer) if attestation.signer else ""
+    if status is SignatureStatus.VERIFIED:
+        reason = Reason(rule="identity", message=f"signed by {signer}")
+        return _Objection(reason=reason, action="allow")
+    setting, sentence = _SAID.get(
+        status, ("invalid", f"the signature does not hold ({status.value})")
+    )
+    attribute = {"unknownKey": "unknown_key", "platformAttested": "platform_attested"}
+    action: Action = getattr(topics.identity, attribute.get(setting, setting))
+    message = f"{sentence}: {attestation.detail}" if attestation.detail else sentence
+    return _Objection(
+        reason=Reason(
+            rule="identity",
+            message=message,
+            subject=signer,
+            setting=f"spec.identity.{setting}: {action}",
+        ),
+        action=action,
+        always=setting == "invalid",
+    )
+
+
+def _remote_code(listing: Listing, *, requested: bool) -> Iterator[_Objection]:
+    code = [claim.path for claim in listing.claims if claim.path.endswith(".py")]
+    if requested and code:
+        yield _Objection(
+            reason=Reason(
+                rule="remote-code",
+                message="`trust_remote_code` would run this repository's Python",
+                subject=", ".join(code),
+                setting="spec.remoteCode: forbid",
+            ),
+            always=True,
+        )
+
+
+def _confinement(topics: Topics, *, confined: bool) -> Iterator[_Objection]:
+    if topics.sandbox == "required" and not confined:
+        yield _deny(
+            "sandbox",
+            "the files were not read in confinement, which this policy demands",
+            "",
+            "spec.sandbox",
+            "required",
+        )
+
+
+def _limits(topics: Topics, files: list[tuple[str, int]]) -> Iterator[_Objection]:
+    limits = topics.limits
+    total = sum(size for _, size in files)
+    if _over(total, limits.repo_bytes):
+        yield _deny(
+            "limits", f"{total} bytes altogether", "", "spec.limits.repoBytes", limits.repo_bytes
+        )
+    for path, size in files:
+        if _over(size, limits.file_bytes):
+            yield _deny("limits", f"{size} bytes", path, "spec.limits.fileBytes", limits.file_bytes)
+    if limits.files is not None and len(files) > limits.files:
+        yield _deny("limits", f"{len(files)} files", "", "spec.limits.files", limits.files)
+
+
+def _over(size: int, limit: Size) -> bool:
+    return limit is not None and size > in_bytes(limit)
+
+
+def _scanned(report: Report, topics: Topics, mended: frozenset[str]) -> Iterator[_Objection]:
+    for file in report:
+        yield from _format(file, topics)
+        open_findings = False
+        for finding in file.findings:
+            if finding.severity is Severity.INFO:
+                continue
+            open_findings = True
+            if finding.rule in mended:
+                reason = _found(file, finding, "")
+                yield _Objection(reason=reason, action="warn")
+            elif finding.severity is Severity.CRITICAL:
+                reason = _found(file, finding, "spec.verdicts.malicious: deny")
+                yield _Objection(reason=reason, always=True)
+            else:
+                unread = file.verdict is FileVerdict.ERROR
+                yield _judged(file, finding, topics, unread=unread)
+        if not open_findings and file.verdict is not FileVerdict.CLEAN:
+            yield _unread(file, topics)
+
+
+def _judged(file: FileResult, finding: Finding, topics: Topics, *, unread: bool) -> _Objection:
+    name: str = "error" if unread else "suspicious"
+    action: Action = getattr(topics.verdicts, name)
+    setting = f"spec.verdicts.{name}: {action}"
+    admit = finding.evidence.get("admit")
+    if admit:
+        setting = f"{setting}; admitted by {admit}"
+    return _Objection(reason=_found(file, finding, setting), action=action, unread=unread)
+
+
+def _unread(file: FileResult, topics: Topics) -> _Objection:
+    unread = file.verdict is FileVerdict.ERROR
+    name, rule, message = (
+        ("error", "unreadable", "could not be read to its end")
+        if unread
+        else ("suspicious", "unrecognised", "no known format, so nothing is known about it")
+    )
+    action: Action = getattr(topics.verdicts, name)
+    reason = Reason(
+        rule=rule, message=message, subject=file.path, setting=f"spec.verdicts.{name}: {action}"
+    )
+    return _Objection(reason=reason, action=action, unread=unread)
+
+
+def _format(file: FileResult, topics: Topics) -> Iterator[_Objection]:
+    formats = topics.formats
+    if formats.allow is not None and file.format not in formats.allow:
+        yield _deny(
+            "formats", f"`{file.format}` is not among the formats allowed", file.path,
+            "spec.formats.allow", formats.allow,
+        )  # fmt: skip
+    if file.format in formats.deny:
+        yield _deny(
+            "formats", f"`{file.format}` is refused", file.path, "spec.formats.deny", [file.format]
+        )
+    if topics.pickles.mode == "forbid" and file.format.startswith(_PICKLED):
+        yield _deny(
+            "pickles", f"`{file.format}` is a pickle", file.path, "spec.pickles.mode", "forbid"
+        )
+
+
+def _coverage(snapshot: Snapshot, report: Report) -> Iterator[_Objection]:
+    """Every file in quarantine was scanned, and what was scanned is what lies there."""
+    results = {file.path: file for file in report}
+    for stored in snapshot.files:
+        result = results.get(stored.path)
+        if result is None:
+            message = "fetched, but not in the scanner's report"
+            reason = Reason(rule="unscanned", message=message, subject=stored.path)
+            yield _Objection(reason=reason, always=True)
+        elif result.size != stored.size or result.sha256 not in (None, stored.sha256):
+            message = "changed between fetching and scanning"
+            reason = Reason(rule="integrity", message=message, subject=stored.path)
+            yield _Objection(reason=reason, always=True)
+
+
+def _found(file: FileResult, finding: Finding, setting: str) -> Reason:
+    where = str(finding.where)
+    message = finding.message if where == "whole file" else f"{finding.message} (at {where})"
+    return Reason(rule=finding.rule, message=message, subject=file.path, setting=setting)
+
+
+def _deny(
+    rule: str, message: str, subject: str, setting: str, value: Iterable[str] | str | int | None
+) -> _Objection:
+    if value is not None and not isinstance(value, (str, int)):
+        value = f"[{', '.join(value)}]"
+    shown = setting if value is None else f"{setting}: {value}"
+    return _Objection(reason=Reason(rule=rule, message=message, subject=subject, setting=shown))

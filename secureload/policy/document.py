@@ -1,0 +1,280 @@
+"""Policies from files: shipped ones by name, others by path, each extending another or not."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import GenericAlias
+from typing import Any, Literal
+
+import msgspec
+import yaml
+
+from secureload.documents import Metadata, load_document
+from secureload.errors import PolicyError
+from secureload.flow import PolicyId, Source
+from secureload.policy.topics import Match, Name, Topics, layered, partial, tightened
+from secureload.settings import Settings
+
+SHIPPED = ("default", "strict", "research")
+"""Names that stand for policies inside the package."""
+
+_DEEPEST = 8
+"""Longest chain of `extends`; more is a loop or a mistake."""
+
+_RULES_LEAVE = frozenset({"Topics.sources", "Topics.repos", "Identity.trust_roots"})
+"""What a rule cannot set: it matches sources and repos, and trust roots name their own."""
+
+_RuleSettings = partial(Topics, without=_RULES_LEAVE)
+_Rule = partial(
+    Topics,
+    without=_RULES_LEAVE,
+    more=(("name", Name), ("match", Match, Match()), ("deny", str, "")),
+)
+_Spec = partial(
+    Topics, more=(("extends", str, ""), ("rules", GenericAlias(tuple, (_Rule, ...)), ()))
+)
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    apiVersion: str  # noqa: N815
+    kind: Literal["TrustPolicy"]
+    metadata: Metadata
+    spec: _Spec  # type: ignore[valid-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """Settings for the sources and repositories that it matches; `deny` refuses them."""
+
+    name: str
+    match: Match
+    settings: Any
+    deny: str = ""
+
+    def applies_to(self, source: Source) -> bool:
+        """Whether this source is matched and not excepted."""
+        match = self.match
+        if match.sources is not None and source.kind not in match.sources:
+            return False
+        repository = source.repository
+        return any(fnmatchcase(repository, glob) for glob in match.repos) and not any(
+            fnmatchcase(repository, glob) for glob in match.except_
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """A policy with everything filled in.
+
+    `base` holds the settings before any rule applies; `topics(source)` those for one source.
+    `trust_roots` are absolute paths whose contents are part of `id.digest`.
+    """
+
+    id: PolicyId
+    description: str
+    base: Topics
+    rules: tuple[Rule, ...] = ()
+    trust_roots: tuple[Path, ...] = ()
+    origin: Path | None = field(default=None, compare=False)
+
+    @property
+    def mode(self) -> Literal["audit", "warn", "enforce"]:
+        """Whether it refuses, warns or only records, before any rule applies."""
+        return self.base.mode
+
+    def topics(self, source: Source) -> Topics:
+        """The settings for one source: every matching rule applies, the strictest wins."""
+        topics = self.base
+        for rule in self.rules:
+            if rule.applies_to(source):
+                topics = tightened(topics, rule.settings)
+        return topics
+
+    def canonical(self) -> dict[str, Any]:
+        """Plain values that say all this policy says, trust roots by their digests."""
+        spec = msgspec.to_builtins(self.base)
+        spec["identity"]["trustRoots"] = [_digest_of_trust_root(path) for path in self.trust_roots]
+        spec["rules"] = [
+            {
+                "name": rule.name,
+                "match": msgspec.to_builtins(rule.match),
+                "deny": rule.deny,
+                **msgspec.to_builtins(rule.settings),
+            }
+            for rule in self.rules
+        ]
+        return {"kind": "TrustPolicy", "name": self.id.name, "spec": spec}
+
+
+def load(policy: str | Path | Policy | None, settings: Settings) -> Policy:
+    """Find and read a policy: a shipped name, a path, a policy, or None for the settings'.
+
+    Trust roots are those that the policy names and the files `$SECURELOAD_HOME/trust/*.yaml`.
+
+    Raises:
+        PolicyError: there is no such policy, or it is not valid; the message names file and
+            line.
+    """
+    if isinstance(policy, Policy):
+        return policy
+    path = _find(policy if policy is not None else settings.policy, beside=None)
+    loaded = _read(path, _state_of(path))
+    try:
+        own = sorted((settings.home / "trust").glob("*.yaml"))
+    except OSError as error:
+        raise PolicyError(f"{settings.home / 'trust'}: {error.strerror}") from error
+    return with_trust_roots(loaded, own)
+
+
+def with_trust_roots(policy: Policy, paths: Iterable[str | Path]) -> Policy:
+    """The same policy trusting more roots, with a digest that says so.
+
+    Raises:
+        PolicyError: a file cannot be read.
+    """
+    added = [Path(path).expanduser().absolute() for path in paths]
+    roots = tuple(dict.fromkeys((*policy.trust_roots, *added)))
+    return _sealed(replace(policy, trust_roots=roots))
+
+
+def shipped_folder() -> Path:
+    """Where the shipped policies lie: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "policies"
+    return installed if installed.is_dir() else package.parent / "policies"
+
+
+def _find(name: str | Path, *, beside: Path | None) -> Path:
+    if isinstance(name, str) and name in SHIPPED:
+        return shipped_folder() / f"{name}.yaml"
+    path = Path(name).expanduser()
+    if beside is not None:
+        path = beside / path
+    if path.is_file():
+        return path.absolute()
+    close = difflib.get_close_matches(str(name), SHIPPED, n=1)
+    guess = f"did you mean `{close[0]}`? " if close else ""
+    raise PolicyError(
+        f"there is no policy `{name}`",
+        hint=f"{guess}give the path of a policy file, or one of {', '.join(SHIPPED)}",
+    )
+
+
+def _state_of(path: Path) -> tuple[int, ...]:
+    """What changes when a file is edited, so that reading one can be remembered."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise PolicyError(f"{path}: {error.strerror}") from error
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+@functools.lru_cache(maxsize=32)
+def _parsed(path: Path, _state: tuple[int, ...]) -> _Document:
+    return load_document(path, _Document)
+
+
+def _read(path: Path, state: tuple[int, ...]) -> Policy:
+    document: Any = _parsed(path, state)
+    chain = [(path, document)]
+    while chain[-1][1].spec.extends:
+        last, current = chain[-1]
+        if len(chain) == _DEEPEST:
+            raise PolicyError(
+                f"{path}: more than {_DEEPEST} policies extend one another",
+                hint="let the chain of `extends` end at a policy that extends none",
+            )
+        try:
+            parent = _find(current.spec.extends, beside=last.parent)
+        except PolicyError as error:
+            raise PolicyError(f"{last}: spec.extends: {error.message}", hint=error.hint) from error
+        chain.append((parent, _parsed(parent, _state_of(parent))))
+
+    plain: dict[str, Any] = {}
+    rules: list[Rule] = []
+    for origin, layer in reversed(chain):
+        own = msgspec.to_builtins(layer.spec)
+        own.pop("extends", None)
+        own.pop("rules", None)
+        roots = own.get("identity", {}).get("trustRoots")
+        if roots is not None:
+            own["identity"]["trustRoots"] = [_absolute(root, origin.parent) for root in roots]
+        plain = layered(plain, own)
+        rules.extend(_rule(rule) for rule in layer.spec.rules)
+    base = msgspec.convert(plain, Topics)
+    _check_pickles(path, base, rules)
+    return _sealed(
+        Policy(
+            id=PolicyId(name=document.metadata.name, digest=""),
+            description=document.metadata.description,
+            base=base,
+            rules=tuple(rules),
+            trust_roots=tuple(Path(root) for root in base.identity.trust_roots),
+            origin=path,
+        )
+    )
+
+
+def _absolute(root: str, folder: Path) -> str:
+    return os.path.abspath(folder / Path(root).expanduser())  # noqa: PTH100  no symlink resolved
+
+
+def _rule(rule: Any) -> Rule:
+    settings = _RuleSettings(
+        **{name: getattr(rule, name) for name in _RuleSettings.__struct_fields__}
+    )
+    return Rule(name=rule.name, match=rule.match, settings=settings, deny=rule.deny)
+
+
+def _check_pickles(path: Path, base: Topics, rules: list[Rule]) -> None:
+    """Refuse lists that no mode would read, so that nobody relies on them."""
+    pickles = base.pickles
+    if pickles.mode != "allowlist" and (pickles.profiles or pickles.allow):
+        raise PolicyError(
+            f"{path}: `spec.pickles.profiles` and `allow` count only with `mode: allowlist`",
+            hint="set `spec.pickles.mode: allowlist`, or remove the lists",
+        )
+
+
+def _sealed(policy: Policy) -> Policy:
+    """Fill in the digest: SHA-256 over the canonical JSON of all that the policy says."""
+    canonical = msgspec.json.encode(policy.canonical(), order="sorted")
+    digest = f"sha256:{hashlib.sha256(canonical).hexdigest()}"
+    return replace(policy, id=PolicyId(name=policy.id.name, digest=digest))
+
+
+def _digest_of_trust_root(path: Path) -> str:
+    """Hash a trust root and every file beside it that it names."""
+    try:
+        content = path.read_bytes()
+        total = hashlib.sha256(content)
+        for name in sorted(set(_texts(yaml.safe_load(content)))):
+            named = path.parent / name
+            if len(name) < 1024 and "\0" not in name and named.is_file():
+                total.update(f"\0{name}\0".encode())
+                total.update(hashlib.sha256(named.read_bytes()).digest())
+    except OSError as error:
+        raise PolicyError(
+            f"trust root {path}: {error.strerror}", hint="name a file of `kind: TrustRoot`"
+        ) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise PolicyError(f"trust root {path}: not readable as YAML: {error}") from error
+    return f"sha256:{total.hexdigest()}"
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,218 @@
+"""What a policy can say: every topic, its settings and what each is when left out.
+
+Values of a setting are listed from the loosest to the strictest; where several rules apply,
+the strictest wins. A setting that is left out means what the shipped `default` policy says.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+Action = Literal["allow", "warn", "deny"]
+"""What to do about something: nothing, mention it, or refuse."""
+
+_UNITS = {
+    "": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+}  # fmt: skip
+_SIZE = r"^\d+ ?(?:B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)?$"
+Size: TypeAlias = (
+    Annotated[int, msgspec.Meta(ge=0)] | Annotated[str, msgspec.Meta(pattern=_SIZE)] | None
+)
+"""A number of bytes, or a number with a unit such as `60GiB`; None for no limit."""
+
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A group of settings; unknown keys are errors."""
+
+
+class Repos(Topic, frozen=True, kw_only=True):
+    """Which repositories may be asked for, as globs over `org/name`, a path or a URL.
+
+    `deny` is compared without regard to case, because a hub may be as lenient.
+    """
+
+    allow: tuple[Name, ...] = ("*",)
+    deny: tuple[Name, ...] = ()
+
+
+class Revision(Topic, frozen=True, kw_only=True):
+    """Which commit may be asked for, and what a branch or tag means.
+
+    `commit-sha`: the caller names a full commit id. `follow`: a branch is resolved anew each
+    time. `resolve-and-lock`: it means the newest commit admitted here, and is resolved only
+    when there is none. `last-admitted`: likewise, and refused when there is none.
+    """
+
+    require: Literal["any", "commit-sha"] = "any"
+    branches: Literal["follow", "resolve-and-lock", "last-admitted"] = "follow"
+
+
+class Identity(Topic, frozen=True, kw_only=True):
+    """What to do without a publisher's signature, and whose signatures count.
+
+    `absent`: nobody signed. `unknownKey`: the key is in no trust root. `platformAttested`:
+    the hub signed, not the publisher. A signature that is present and wrong is refused
+    always. `trustRoots` are files, relative to the policy.
+    """
+
+    absent: Action = "warn"
+    unknown_key: Action = "warn"
+    platform_attested: Action = "warn"
+    invalid: Literal["deny"] = "deny"
+    trust_roots: tuple[Name, ...] = ()
+
+
+class Formats(Topic, frozen=True, kw_only=True):
+    """Formats by the scanner's names; `allow` absent means all that the scanner knows."""
+
+    allow: tuple[Name, ...] | None = None
+    deny: tuple[Name, ...] = ()
+
+
+class Pickles(Topic, frozen=True, kw_only=True):
+    """What to do with pickles.
+
+    `convert`: weights are converted without unpickling, and a pickle may name only what
+    weights need. `allowlist`: likewise, and it may also name what `profiles` (the scanner's)
+    and `allow` (`module.name`) list. `forbid`: no pickles at all.
+    """
+
+    mode: Literal["allowlist", "convert", "forbid"] = "convert"
+    profiles: tuple[Name, ...] = ()
+    allow: tuple[Name, ...] = ()
+
+
+class Verdicts(Topic, frozen=True, kw_only=True):
+    """What to do about a file that the scanner does not call clean.
+
+    `suspicious`: not provably harmless, or of no known format. `error`: not readable to its
+    end. What is malicious is refused always.
+    """
+
+    suspicious: Action = "deny"
+    error: Action = "deny"
+    malicious: Literal["deny"] = "deny"
+
+
+class Limits(Topic, frozen=True, kw_only=True):
+    """The most that one admission may fetch: bytes altogether, bytes a file, files."""
+
+    repo_bytes: Size = None
+    file_bytes: Size = None
+    files: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class Cache(Topic, frozen=True, kw_only=True):
+    """What a warm load checks: `changed` inode, size and times; `always` the digests."""
+
+    verify: Literal["changed", "always"] = "changed"
+
+
+class Topics(Topic, frozen=True, kw_only=True):
+    """Everything a policy says once what it extends and what it leaves out are filled in.
+
+    `mode`: `enforce` refuses; `warn` and `audit` admit, mention or only record what enforce
+    would refuse, except what is malicious, badly signed or would run code. `scope` is what
+    to fetch and scan: what the library needs, or all. `sandbox: required` refuses where the
+    files were not read in confinement.
+    """
+
+    mode: Literal["audit", "warn", "enforce"] = "enforce"
+    sources: tuple[Literal["hub", "local", "git"], ...] = ("hub", "local", "git")
+    repos: Repos = Repos()
+    revision: Revision = Revision()
+    identity: Identity = Identity()
+    formats: Formats = Formats()
+    pickles: Pickles = Pickles()
+    verdicts: Verdicts = Verdicts()
+    remote_code: Literal["forbid"] = "forbid"
+    limits: Limits = Limits()
+    sandbox: Literal["preferred", "required"] = "preferred"
+    cache: Cache = Cache()
+    scope: Literal["needed", "all"] = "needed"
+
+
+class Match(Topic, frozen=True, kw_only=True):
+    """What a rule applies to; what is absent matches all."""
+
+    sources: tuple[Literal["hub", "local", "git"], ...] | None = None
+    repos: tuple[Name, ...] = ("*",)
+    except_: tuple[Name, ...] = msgspec.field(name="except", default=())
+
+
+def in_bytes(size: int | str) -> int:
+    """Read a size: `in_bytes("2 KiB") == 2048`."""
+    if isinstance(size, int):
+        return size
+    number, unit = re.fullmatch(r"(\d+) ?(\w*)", size).groups()  # type: ignore[union-attr]
+    return int(number) * _UNITS[unit]
+
+
+_T = TypeVar("_T", bound=Topic)
+
+
+def partial(
+    shape: type[Topic], *, without: frozenset[str] = frozenset(), more: tuple[Any, ...] = ()
+) -> type[Any]:
+    """The same topic with every setting optional and no value when left out.
+
+    `without` names settings (`Topics.repos`) that the new topic lacks, `more` fields (name,
+    type, default) that it has besides.
+    """
+    hints = get_type_hints(shape, include_extras=True)
+    fields: list[Any] = []
+    for name in shape.__struct_fields__:
+        if f"{shape.__name__}.{name}" not in without:
+            kind = hints[name]
+            if isinstance(kind, type) and issubclass(kind, Topic):
+                kind = partial(kind, without=without)
+            fields.append((name, kind | msgspec.UnsetType, msgspec.UNSET))
+    return msgspec.defstruct(
+        f"Partial{shape.__name__}",
+        [*fields, *more],
+        frozen=True,
+        kw_only=True,
+        rename="camel",
+        forbid_unknown_fields=True,
+    )
+
+
+def layered(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Lay one plain document over another: what `over` says replaces what `base` says."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = layered(below, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def tightened(base: _T, over: Any) -> _T:
+    """Take the stricter of two settings wherever the partial topic `over` has one."""
+    hints = get_type_hints(type(base), include_extras=True)
+    changes: dict[str, Any] = {}
+    for name in over.__struct_fields__:
+        mine, theirs = getattr(base, name), getattr(over, name)
+        if theirs is not msgspec.UNSET:
+            changes[name] = _stricter(name, hints[name], mine, theirs)
+    return msgspec.structs.replace(base, **changes)
+
+
+def _stricter(name: str, kind: Any, mine: Any, theirs: Any) -> Any:
+    if isinstance(mine, Topic):
+        return tightened(mine, theirs)
+    if get_origin(kind) is Literal:
+        return max(mine, theirs, key=get_args(kind).index)
+    if mine is None or theirs is None:
+        return theirs if mine is None else mine
+    if name == "deny":
+        return tuple(dict.fromkeys((*mine, *theirs)))
+    if isinstance(mine, tuple):
+        return tuple(value for value in mine if value in theirs)
+    return min(mine, theirs, key=in_bytes)
