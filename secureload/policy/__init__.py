@@ -5,7 +5,7 @@
 give the same answer.
 """
 
-from secureload.policy.decide import Judgement, decide, decide_early, judge_report
+from secureload.policy.decide import Judgement, decide, decide_early, judge_report, scan_options
 from secureload.policy.document import (
     SHIPPED,
     Policy,
@@ -26,6 +26,7 @@ __all__ = [
     "decide_early",
     "judge_report",
     "load",
+    "scan_options",
     "shipped_folder",
     "with_trust_roots",
 ]

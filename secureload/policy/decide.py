@@ -128,6 +128,14 @@ def judge_report(report: Report, policy: Policy) -> Judgement:
     return _judge(list(_scanned(report, topics, frozenset())), topics.mode)
 
 
+def scan_options(topics: Topics) -> dict[str, tuple[str, ...]]:
+    """What the scanner has to know of a policy: the globals that a pickle may name besides."""
+    pickles = topics.pickles
+    if pickles.mode != "allowlist":
+        return {"profiles": (), "allow": ()}
+    return {"profiles": pickles.profiles, "allow": pickles.allow}
+
+
 def _judge(objections: list[_Objection], mode: str, *, complete: bool = True) -> Judgement:
     reasons: dict[Reason, bool] = {}
     warnings: dict[Reason, None] = {}

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from secureload.documents import Metadata, load_document
+from secureload.documents import API_VERSION, Metadata, load_document
 from secureload.errors import PolicyError
 from secureload.flow import PolicyId, Source
 from secureload.policy.topics import Match, Name, Topics, layered, partial, tightened
@@ -97,20 +97,28 @@ class Policy:
                 topics = tightened(topics, rule.settings)
         return topics
 
-    def canonical(self) -> dict[str, Any]:
-        """Plain values that say all this policy says, trust roots by their digests."""
+    def document(self) -> dict[str, Any]:
+        """The policy as a document with everything filled in; loading it gives this policy."""
         spec = msgspec.to_builtins(self.base)
-        spec["identity"]["trustRoots"] = [_digest_of_trust_root(path) for path in self.trust_roots]
+        spec["identity"]["trustRoots"] = [str(path) for path in self.trust_roots]
+        if spec["formats"]["allow"] is None:
+            del spec["formats"]["allow"]
+        spec["limits"] = {key: size for key, size in spec["limits"].items() if size is not None}
         spec["rules"] = [
             {
                 "name": rule.name,
-                "match": msgspec.to_builtins(rule.match),
+                "match": _match_of(rule.match),
                 "deny": rule.deny,
                 **msgspec.to_builtins(rule.settings),
             }
             for rule in self.rules
         ]
-        return {"kind": "TrustPolicy", "name": self.id.name, "spec": spec}
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "TrustPolicy",
+            "metadata": {"name": self.id.name, "description": self.description},
+            "spec": spec,
+        }
 
 
 def load(policy: str | Path | Policy | None, settings: Settings) -> Policy:
@@ -243,9 +251,24 @@ def _check_pickles(path: Path, base: Topics, rules: list[Rule]) -> None:
         )
 
 
+def _match_of(match: Match) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(match)
+    if plain["sources"] is None:
+        del plain["sources"]
+    return plain
+
+
 def _sealed(policy: Policy) -> Policy:
-    """Fill in the digest: SHA-256 over the canonical JSON of all that the policy says."""
-    canonical = msgspec.json.encode(policy.canonical(), order="sorted")
+    """Fill in the digest: SHA-256 over the canonical JSON of all that the policy says.
+
+    Trust roots count by their contents, so that the same policy has the same digest wherever
+    it lies; the description says nothing that decides.
+    """
+    document = policy.document()
+    del document["metadata"]["description"]
+    roots = [_digest_of_trust_root(path) for path in policy.trust_roots]
+    document["spec"]["identity"]["trustRoots"] = sorted(set(roots))
+    canonical = msgspec.json.encode(document, order="sorted")
     digest = f"sha256:{hashlib.sha256(canonical).hexdigest()}"
     return replace(policy, id=PolicyId(name=policy.id.name, digest=digest))
 

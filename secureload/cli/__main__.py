@@ -1,0 +1,5 @@
+"""`python -m secureload.cli`."""
+
+from secureload.cli import main
+
+main()

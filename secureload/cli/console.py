@@ -1,0 +1,212 @@
+"""What the verbs print with: colour for people, one JSON object for machines, progress."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from secureload.errors import Refused, SecureloadError, UsageError
+from secureload.flow import Decision, Reason, Verdict
+
+EXIT_CODES = {Decision.ALLOW: 0, Decision.DENY: 1, Decision.ERROR: 2}
+"""What a shell sees of a decision."""
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+_PROGRESS_AFTER_S = 0.5
+"""Seconds before a progress line appears, so that short work stays quiet."""
+_PROGRESS_EVERY_S = 0.1
+
+
+class OutputClosedError(Exception):
+    """Whoever read the output has gone; there is nobody left to tell."""
+
+
+def printable(text: str) -> str:
+    """Show control and direction characters as escapes, so that names cannot act on a terminal."""
+    return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Print a line, coloured only on a terminal."""
+    stream = sys.stderr if err else sys.stdout
+    try:
+        click.echo(text, err=err, color=wants_colour(stream))
+    except BrokenPipeError as error:
+        raise OutputClosedError from error
+    except UnicodeEncodeError:
+        click.echo(text.encode("ascii", "backslashreplace").decode(), err=err)
+
+
+def write(text: str) -> None:
+    """Write a finished document to standard output as it is."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise OutputClosedError from error
+    except UnicodeEncodeError:
+        sys.stdout.write(text.encode("ascii", "backslashreplace").decode())
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Whether a stream is a terminal whose reader has not asked for plain text."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def show_json(value: dict[str, Any]) -> None:
+    """Print one JSON object; its key `schema` says which."""
+    write(json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
+
+
+def fail(message: str, hint: str = "") -> None:
+    """Print an error, and what to do about it, to standard error."""
+    say(f"{click.style('error:', fg='red', bold=True)} {printable(message)}", err=True)
+    if hint:
+        say(f"{click.style('hint:', fg='cyan')}  {printable(hint)}", err=True)
+
+
+def fail_with(error: SecureloadError) -> int:
+    """Print an accident or a refusal and return its exit code."""
+    if isinstance(error, Refused):
+        show_verdict(error.verdict, err=True)
+        return EXIT_CODES[error.verdict.decision]
+    fail(error.message, error.hint)
+    return 2
+
+
+_WORDS = {
+    Decision.ALLOW: ("allowed", "green"),
+    Decision.DENY: ("refused", "red"),
+    Decision.ERROR: ("no decision", "yellow"),
+}
+
+
+def show_verdict(verdict: Verdict, *, err: bool = False) -> None:
+    """Print a decision with every reason and warning, one a line."""
+    word, colour = _WORDS[verdict.decision]
+    subject = printable(verdict.subject)
+    policy = f"policy {printable(verdict.policy.name)} {verdict.policy.digest[:19]}"
+    say(f"{click.style(word, fg=colour, bold=True)}  {subject}  ({policy})", err=err)
+    if verdict.commit:
+        say(f"  commit {verdict.commit}", err=err)
+    show_reasons(verdict.reasons, verdict.warnings, err=err)
+
+
+def show_reasons(reasons: Iterable[Reason], warnings: Iterable[Reason], *, err: bool) -> None:
+    """Print reasons in red and warnings in yellow."""
+    for title, colour, items in (("because", "red", reasons), ("warning", "yellow", warnings)):
+        for reason in items:
+            subject = f"{printable(reason.subject)}: " if reason.subject else ""
+            rule = click.style(f"[{reason.rule}]", dim=True)
+            say(
+                f"  {click.style(title, fg=colour)}  {subject}{printable(reason.message)} {rule}",
+                err=err,
+            )
+            if reason.setting:
+                say(click.style(f"           {printable(reason.setting)}", dim=True), err=err)
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as plain values, `secureload.verdict/1` without the schema key."""
+
+    def plain(reason: Reason) -> dict[str, str]:
+        return {
+            "rule": reason.rule,
+            "message": reason.message,
+            "subject": reason.subject,
+            "setting": reason.setting,
+        }
+
+    return {
+        "verdict": verdict.decision.value,
+        "subject": verdict.subject,
+        "commit": verdict.commit,
+        "policy": {"name": verdict.policy.name, "digest": verdict.policy.digest},
+        "ruleset": verdict.ruleset,
+        "reasons": [plain(reason) for reason in verdict.reasons],
+        "warnings": [plain(reason) for reason in verdict.warnings],
+    }
+
+
+def save(text: str, path: Path) -> None:
+    """Write a document to a file, whole or not at all.
+
+    Raises:
+        UsageError: the folder is missing or not writable.
+    """
+    temporary = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise UsageError(
+            f"cannot write {path}: {error.strerror or error}",
+            hint="name a file in a folder that exists and is writable",
+        ) from error
+
+
+class Progress:
+    """A line on standard error that tells how far long work has come.
+
+    Call it with a label, what is done and what there is to do. It draws nothing unless
+    standard error is a terminal and the work has taken half a second.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._active = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._started = self._drawn = time.monotonic()
+        self._shown = False
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """Say that `done` of `total` (bytes or files; 0 for unknown) are finished."""
+        now = time.monotonic()
+        if (
+            not self._active
+            or now - self._started < _PROGRESS_AFTER_S
+            or (now - self._drawn < _PROGRESS_EVERY_S and done != total)
+        ):
+            return
+        self._drawn = now
+        self._shown = True
+        share = min(done / total, 1.0) if total else 0.0
+        filled = round(share * 24)
+        bar = f"{'█' * filled}{'░' * (24 - filled)} {share:4.0%}" if total else f"{done}"
+        width = click.get_current_context(silent=True)
+        columns = (width.terminal_width if width else None) or 79
+        line = f"{bar} {printable(label)}"[: columns - 1]
+        click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self._shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
+            self._shown = False
+
+
+@contextlib.contextmanager
+def progress(*, quiet: bool = False) -> Iterator[Progress]:
+    """Show progress while a block runs, and tidy up after it."""
+    shown = Progress(quiet=quiet)
+    try:
+        yield shown
+    finally:
+        shown.clear()
