@@ -8,6 +8,7 @@ lets through unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,6 +54,23 @@ class OfflineError(SourceError):
 
 class IntegrityError(SecureloadError):
     """Bytes differ from what was promised or recorded. Nothing was loaded."""
+
+
+class TamperedError(IntegrityError):
+    """Fetched bytes are not those that were claimed or signed.
+
+    `problems` maps each file's path to what is wrong with it, for all files; `path` is the
+    first of them.
+    """
+
+    def __init__(self, subject: str, problems: Mapping[str, str], *, hint: str = "") -> None:
+        lines = "\n".join(f"  - {path}: {what}" for path, what in sorted(problems.items()))
+        super().__init__(
+            f"{subject} is not what it claims to be:\n{lines}",
+            hint=hint or "nothing was loaded; try again, and if it stays, tell the publisher",
+        )
+        self.problems = dict(sorted(problems.items()))
+        self.path = next(iter(self.problems), "")
 
 
 class ConversionError(SecureloadError):
