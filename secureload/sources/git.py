@@ -145,7 +145,7 @@ def _repository(source: Source, ctx: Context) -> _Repository:
         if known is not repository:
             repository.folder.cleanup()
         while len(_kept) > REPOSITORIES:
-            # A reader of the evicted one keeps its open files; git has read them already.
+            # Its folder goes when the last reader does.
             del _kept[next(iter(_kept))]
         return known
 
