@@ -503,7 +503,7 @@ class _Reading:
                         crc=fields[6],
                         flags=fields[2],
                         listed=False,
-                    )  # fmt: skip
+                    )
                 )
                 at = _find(self.data, LOCAL, begin + packed, stop)
 

@@ -1,0 +1,277 @@
+"""Bytes under a budget: what a format reader gets to see, and how it unpacks more.
+
+A `Blob` is a read-only window of bytes: a file mapped into memory, a stored member inside
+it, or what a decompressor gave, kept in an unlinked temporary file once it is large. Bytes
+unpacked from one file, all levels together, come out of one `Budget`.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import mmap
+import os
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from scanner.facts import ProblemFact
+from scanner.findings import Where
+from scanner.limits import Limits
+
+_PIECE = 1 << 18
+_IN_MEMORY = 8 << 20
+
+
+class UnpackError(Exception):
+    """Packed data could not be unpacked; `kind` is the problem's stable name."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class Budget:
+    """How many more bytes may be unpacked from one file."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.left = limits.expanded_bytes
+        self.ratio = limits.expansion_ratio
+
+    def spend(self, count: int) -> None:
+        """Take `count` bytes.
+
+        Raises:
+            UnpackError: `limit-reached`, when there are not that many left.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise UnpackError("limit-reached", "more bytes unpacked than the limit allows")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blob:
+    """Bytes to recognise and read.
+
+    `name` is the base name, `path` the path inside the scanned folder (for messages and for
+    the few formats whose meaning hangs on the name, never for recognition); `member` the
+    chain of archive members that led here, None for the file itself.
+    """
+
+    data: memoryview
+    name: str
+    path: str
+    limits: Limits
+    budget: Budget
+    member: str | None = None
+    depth: int = 0
+    hint: str = ""
+    """What the enclosing reader knows of these bytes, for example `torch-pickle`."""
+    siblings: Callable[[str], bool] | None = field(default=None, compare=False)
+    """Whether a name exists beside the file; None when that cannot be told."""
+
+    def head(self, count: int) -> bytes:
+        """The first `count` bytes, or fewer."""
+        return bytes(self.data[:count])
+
+    def where(self, offset: int | None = None, opcode: str | None = None) -> Where:
+        """A place in this blob."""
+        return Where(member=self.member, offset=offset, opcode=opcode)
+
+    def problem(
+        self, kind: str, message: str, *, offset: int | None = None, fatal: bool = False
+    ) -> ProblemFact:
+        """A `ProblemFact` about this blob."""
+        return ProblemFact(where=self.where(offset), kind=kind, message=message, fatal=fatal)
+
+    def inner(self, data: memoryview, name: str, *, hint: str = "") -> Blob:
+        """A blob found inside this one, one level deeper."""
+        return replace(
+            self,
+            data=data,
+            name=name.rpartition("/")[2],
+            member=name if self.member is None else f"{self.member}!{name}",
+            depth=self.depth + 1,
+            hint=hint,
+            siblings=None,
+        )
+
+    def text(self) -> str | None:
+        """The whole as UTF-8 text (a byte order mark dropped), None when it is not that."""
+        try:
+            return bytes(self.data).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return None
+
+
+class Decompressor(Protocol):
+    """What zlib, bz2 and lzma objects have in common for us."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the packed data came to its end."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What follows that end."""
+
+
+def collect(pieces: Iterator[bytes], budget: Budget, packed: int) -> memoryview:
+    """Gather unpacked pieces in memory, or in an unlinked temporary file once large.
+
+    `packed` is how many bytes they came from.
+
+    Raises:
+        UnpackError: when the budget or the expansion ratio is exceeded.
+    """
+    held: list[bytes] = []
+    total = 0
+    spill = None
+    ceiling = max(_PIECE * 4, packed * budget.ratio)
+    try:
+        for piece in pieces:
+            budget.spend(len(piece))
+            total += len(piece)
+            if total > ceiling:
+                raise UnpackError("limit-reached", "expands further than its format can")
+            if spill is None:
+                held.append(piece)
+                if total > _IN_MEMORY:
+                    spill = tempfile.TemporaryFile()  # noqa: SIM115  closed below
+                    spill.writelines(held)
+                    held.clear()
+            else:
+                spill.write(piece)
+        if spill is None:
+            return memoryview(b"".join(held))
+        spill.flush()
+        return memoryview(mmap.mmap(spill.fileno(), total, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise UnpackError("no-space", f"cannot keep unpacked bytes: {error.strerror}") from error
+    finally:
+        if spill is not None:
+            spill.close()
+
+
+def inflate(data: memoryview, window: int) -> Iterator[bytes]:
+    """Unpack one zlib (15), gzip (31) or raw deflate (-15) stream.
+
+    Raises:
+        UnpackError: when it is damaged or cut off.
+    """
+    unpack = zlib.decompressobj(window)
+    try:
+        for start in range(0, len(data), _PIECE):
+            rest: bytes | memoryview = data[start : start + _PIECE]
+            while rest and not unpack.eof:
+                yield unpack.decompress(rest, _PIECE * 4)
+                rest = unpack.unconsumed_tail
+            if unpack.eof:
+                return
+        yield unpack.flush()
+    except zlib.error as error:
+        raise UnpackError("damaged", f"compressed data is damaged ({error})") from error
+    if not unpack.eof:
+        raise UnpackError("truncated", "compressed data is cut off")
+
+
+def _stepwise(unpack: Any, data: memoryview) -> Iterator[bytes]:
+    try:
+        for start in range(0, len(data), _PIECE):
+            rest = bytes(data[start : start + _PIECE])
+            while not unpack.eof:
+                yield unpack.decompress(rest, _PIECE * 4)
+                rest = b""
+                if unpack.needs_input:
+                    break
+            if unpack.eof:
+                return
+    except (OSError, lzma.LZMAError, EOFError, ValueError, MemoryError) as error:
+        raise UnpackError("damaged", f"compressed data is damaged ({error})") from error
+    if not unpack.eof:
+        raise UnpackError("truncated", "compressed data is cut off")
+
+
+def bunzip2(data: memoryview) -> Iterator[bytes]:
+    """Unpack one bzip2 stream.
+
+    Raises:
+        UnpackError: when it is damaged or cut off.
+    """
+    return _stepwise(bz2.BZ2Decompressor(), data)
+
+
+def unlzma(data: memoryview, *, memory: int = 256 << 20) -> Iterator[bytes]:
+    """Unpack one xz or lzma-alone stream; `memory` bounds the dictionary, in bytes.
+
+    Raises:
+        UnpackError: when it is damaged, cut off, or wants more memory.
+    """
+    return _stepwise(lzma.LZMADecompressor(memlimit=memory), data)
+
+
+def unlzma_member(data: memoryview) -> Iterator[bytes]:
+    """Unpack LZMA as zip stores it: version, length of properties, properties, raw data.
+
+    Raises:
+        UnpackError: when it is damaged or cut off.
+    """
+    length = int.from_bytes(data[2:4], "little")
+    properties = bytes(data[4 : 4 + length])
+    if length != 5 or len(properties) != 5:
+        raise UnpackError("damaged", "the LZMA header is damaged")
+    code = properties[0]
+    dictionary = int.from_bytes(properties[1:5], "little")
+    if code >= 225 or dictionary > 256 << 20:
+        raise UnpackError("limit-reached", "the LZMA dictionary is too large")
+    chain = {
+        "id": lzma.FILTER_LZMA1,
+        "dict_size": max(dictionary, 4096),
+        "lc": code % 9,
+        "lp": code // 9 % 5,
+        "pb": code // 45,
+    }
+    try:
+        unpack = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[chain])
+    except (lzma.LZMAError, ValueError) as error:
+        raise UnpackError("damaged", "the LZMA header is damaged") from error
+    pieces = _stepwise(unpack, data[4 + length :])
+    try:
+        yield from pieces
+    except UnpackError as error:
+        # Raw LZMA may end without a marker; the caller compares sizes and CRC.
+        if error.kind != "truncated":
+            raise
+
+
+class FileBytes:
+    """A file opened for reading: mapped when large, read when small; closed by `close`.
+
+    Raises:
+        OSError: when it cannot be opened or read.
+    """
+
+    def __init__(self, fd: int, size: int) -> None:
+        self._mapped: mmap.mmap | None = None
+        if size > 1 << 20:
+            self._mapped = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
+            self.view = memoryview(self._mapped)
+        else:
+            pieces = []
+            left = size
+            while left > 0 and (piece := os.read(fd, left)):
+                pieces.append(piece)
+                left -= len(piece)
+            self.view = memoryview(b"".join(pieces))
+
+    def close(self) -> None:
+        """Let go of the file; windows still held keep it mapped until they go."""
+        try:
+            self.view.release()
+            if self._mapped is not None:
+                self._mapped.close()
+        except BufferError:
+            pass
