@@ -1,0 +1,225 @@
+"""Which file of a model folder becomes what, decided from names and kinds alone."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from secureload.errors import ConversionError
+
+_EXTENSIONS = ("bin", "pt", "pth", "ckpt", "pkl", "pickle", "tar", "t7", "th", "model", "data")
+_WEIGHTS = re.compile(rf"^(?P<stem>.+)\.(?:{'|'.join(_EXTENSIONS)})$", re.IGNORECASE)
+_INDEX = re.compile(
+    rf"^(?P<stem>.+)\.(?:{'|'.join(_EXTENSIONS)}|safetensors)\.index(?P<variant>\.[^./]+)?\.json$"
+)
+_SHARD = re.compile(r"^(?P<stem>.+)-\d{5}-of-\d{5}$")
+_SAFETENSORS = ".safetensors"
+
+
+class Kind(enum.Enum):
+    """What a file is, by its content."""
+
+    WEIGHTS = "weights"
+    """Tensors in a format that can be converted."""
+    SAFETENSORS = "safetensors"
+    LEFT = "left"
+    """Weights of another framework, not needed when these weights are there too."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Files that make up one set of weights.
+
+    `inputs` become `outputs`, one to one; `index` and `new_index` name the JSON that says
+    which tensor lies where, None for a single file.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    index: str | None = None
+    new_index: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What happens to each file: copied, converted, or dropped with the reason given."""
+
+    copies: tuple[str, ...]
+    groups: tuple[Group, ...]
+    dropped: Mapping[str, str]
+
+
+def plan_folder(kinds: Mapping[str, Kind], read_index: Callable[[str], Mapping[str, Any]]) -> Plan:
+    """Plan a folder from the kind of each path in it.
+
+    `read_index` gives the parsed content of an index file.
+
+    Raises:
+        ConversionError: an index names what is not there or lies elsewhere, or weights are
+            in a format that has no converter.
+    """
+    safe = {_set_of(path) for path, kind in kinds.items() if kind is Kind.SAFETENSORS}
+    dropped: dict[str, str] = {}
+    groups: list[Group] = []
+    grouped: set[str] = set()
+    for path in sorted(kinds):
+        if kinds[path] is not Kind.OTHER or not _INDEX.match(_base(path)):
+            continue
+        shards = index_shards(path, read_index(path))
+        missing = [shard for shard in shards if shard not in kinds]
+        legacy = [shard for shard in shards if kinds.get(shard) is Kind.WEIGHTS]
+        if _set_of(path) in safe and not path_is_safetensors_index(path):
+            dropped[path] = "the same weights are there as safetensors"
+        elif missing:
+            raise ConversionError(
+                f"{path} names {missing[0]}, which is not there",
+                hint="fetch all shards, or ask the publisher for a complete checkpoint",
+            )
+        elif len(legacy) == len(shards):
+            grouped.update(shards)
+            groups.append(
+                Group(
+                    inputs=tuple(shards),
+                    outputs=tuple(renamed(shard) for shard in shards),
+                    index=path,
+                    new_index=renamed(path),
+                )
+            )
+        elif any(kinds[shard] is not Kind.SAFETENSORS for shard in shards):
+            wrong = next(shard for shard in shards if kinds[shard] is not Kind.SAFETENSORS)
+            raise ConversionError(
+                f"{path} names {wrong}, which is not the kind of file its others are",
+                hint="an index must name weights of one format in its own folder",
+            )
+    for path, kind in sorted(kinds.items()):
+        if kind is Kind.WEIGHTS and _set_of(path) in safe:
+            dropped[path] = "the same weights are there as safetensors"
+        elif kind is Kind.WEIGHTS and path not in grouped:
+            groups.append(Group(inputs=(path,), outputs=(renamed(path),)))
+    _leave_other_frameworks(kinds, safe, groups, dropped)
+    used = grouped.union(dropped, *(group.inputs for group in groups))
+    used.update(group.index for group in groups if group.index)
+    copies = tuple(path for path in sorted(kinds) if path not in used)
+    return Plan(copies=copies, groups=_distinct(groups, copies), dropped=dropped)
+
+
+def renamed(path: str) -> str:
+    """Give the safetensors name of a legacy weights file, or of its index.
+
+    `pytorch_model.fp16.bin` becomes `model.fp16.safetensors`, as the libraries expect.
+    """
+    folder, base = path[: -len(_base(path))], _base(path)
+    index = _INDEX.match(base)
+    if index:
+        variant = index["variant"] or ""
+        return f"{folder}{_stem(index['stem'])}{_SAFETENSORS}.index{variant}.json"
+    weights = _WEIGHTS.match(base)
+    return f"{folder}{_stem(weights['stem'] if weights else base)}{_SAFETENSORS}"
+
+
+def index_shards(path: str, index: Mapping[str, Any]) -> list[str]:
+    """List the files that an index names, as paths beside it, in order.
+
+    Raises:
+        ConversionError: it is no index, or a name points out of its folder.
+    """
+    names = index.get("weight_map")
+    if not isinstance(names, dict) or not names or not all(isinstance(n, str) for n in names.values()):
+        raise ConversionError(
+            f"{path}: no `weight_map` of tensor names to file names",
+            hint="fetch the index again, or remove it if the model is one file",
+        )
+    folder = path[: -len(_base(path))]
+    for name in names.values():
+        if not name or name in (".", "..") or set(name) & set("/\\\0"):
+            raise ConversionError(
+                f"{path} names {name!r}, which lies outside its folder",
+                hint="an index may name files beside it only; do not trust this model",
+            )
+    return [folder + name for name in sorted(set(names.values()))]
+
+
+def path_is_safetensors_index(path: str) -> bool:
+    """Whether this is the index of safetensors shards, by its name."""
+    return f"{_SAFETENSORS}.index" in _base(path)
+
+
+def is_index(path: str) -> bool:
+    """Whether this is the index of shards of any format, by its name."""
+    return _INDEX.match(_base(path)) is not None
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _stem(stem: str) -> str:
+    for prefix in ("pytorch_model.", "pytorch_model-"):
+        if stem.startswith(prefix):
+            return "model" + stem[len(prefix) - 1 :]
+    return "model" if stem == "pytorch_model" else stem
+
+
+def _set_of(path: str) -> tuple[str, str]:
+    """Folder and stem that all files of one set of weights share, whatever their format."""
+    folder, base = path[: -len(_base(path))], _base(path)
+    index = _INDEX.match(base)
+    if index:
+        return folder, _stem(index["stem"]) + (index["variant"] or "")
+    stem = _stem(base.removesuffix(_SAFETENSORS))
+    if not base.endswith(_SAFETENSORS):
+        stem = renamed(base).removesuffix(_SAFETENSORS)
+    shard = _SHARD.match(stem)
+    return folder, shard["stem"] if shard else stem
+
+
+def _leave_other_frameworks(
+    kinds: Mapping[str, Kind],
+    safe: Iterable[tuple[str, str]],
+    groups: Iterable[Group],
+    dropped: dict[str, str],
+) -> None:
+    folders = {folder for folder, _ in safe}
+    folders |= {path[: -len(_base(path))] for group in groups for path in group.inputs}
+    for path, kind in sorted(kinds.items()):
+        if kind is not Kind.LEFT:
+            continue
+        if path[: -len(_base(path))] not in folders:
+            raise ConversionError(
+                f"{path}: no converter for this format, and no other weights beside it",
+                hint="ask the publisher for safetensors or PyTorch weights",
+            )
+        dropped[path] = "weights for another framework; PyTorch's are there too"
+
+
+def _distinct(groups: Iterable[Group], copies: Iterable[str]) -> tuple[Group, ...]:
+    """Give a longer name to weights whose output would meet another file's."""
+    taken = set(copies)
+    result = []
+    # Files that a library looks for by name come first and keep it.
+    for group in sorted(groups, key=lambda g: (g.index is None, not _known(g), g.inputs)):
+        outputs = group.outputs
+        if taken.intersection(outputs):
+            outputs = tuple(path + _SAFETENSORS for path in group.inputs)
+        if taken.intersection(outputs):
+            raise ConversionError(
+                f"{group.inputs[0]} would overwrite {outputs[0]}", hint="rename one of the two"
+            )
+        taken.update(outputs)
+        result.append(
+            Group(
+                inputs=group.inputs,
+                outputs=outputs,
+                index=group.index,
+                new_index=group.new_index,
+            )
+        )
+    return tuple(result)
+
+
+def _known(group: Group) -> bool:
+    return _base(group.inputs[0]).startswith(("pytorch_model", "diffusion_pytorch_model"))
