@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """Something a reader saw, and where."""
+    """Something a reader saw, where first, and how often."""
 
     where: Where
+    count: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,10 +29,12 @@ class ImportFact(Fact):
     """A pickle names a global: `module` and qualified `name` as `find_class` would get them.
 
     `module` or `name` is None when the stream computes it in a way that cannot be resolved.
+    `objection` is None when an allowlist names the global, otherwise the reason why not.
     """
 
     module: str | None
     name: str | None
+    objection: str | None = "no allowlist names it"
 
     @property
     def dotted(self) -> str:
@@ -44,7 +47,7 @@ class CallFact(Fact):
     """A pickle calls something: REDUCE, INST, OBJ, NEWOBJ, NEWOBJ_EX, or an implied method.
 
     `function` is the abstract value called and `args` the abstract argument tuple (or
-    whatever stands in its place). `allowed` is None when an allowlist entry covers this call
+    whatever stands in its place). `objection` is None when an allowlist entry covers this call
     with these arguments, otherwise the reason why none does.
     """
 

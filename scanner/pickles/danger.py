@@ -1,0 +1,336 @@
+"""What known dangerous globals do: this raises a finding's severity and explains it.
+
+Nothing is ever clean for not being here: the allowlist decides that. Names are grouped by
+effect. Whole modules are listed where any callable in them reaches the effect or where no
+pickle of data has business with them; a name that is not listed in a listed package is
+dangerous too. Where a name has a Python 2 spelling, both are looked up.
+"""
+
+from __future__ import annotations
+
+import _compat_pickle
+import sys
+from functools import cache
+from typing import Final
+
+RUNS_CODE: Final = "runs-code"
+STARTS_PROCESS: Final = "runs-shell"
+IMPORTS_MODULES: Final = "imports-modules"
+TOUCHES_FILES: Final = "touches-files"
+USES_NETWORK: Final = "uses-network"
+UNPICKLES: Final = "unpickles-again"
+RESOLVES: Final = "resolves-attributes"
+NATIVE: Final = "loads-native-code"
+TAMPERS: Final = "tampers-interpreter"
+
+EFFECTS: Final = {
+    RUNS_CODE: "runs Python code",
+    STARTS_PROCESS: "starts a process",
+    IMPORTS_MODULES: "imports modules by name",
+    TOUCHES_FILES: "reads or writes files",
+    USES_NETWORK: "opens network connections",
+    UNPICKLES: "unpickles further bytes",
+    RESOLVES: "reaches any attribute or method by name",
+    NATIVE: "loads or runs machine code",
+    TAMPERS: "changes the running interpreter",
+}
+"""Each effect in words that follow the name of a global."""
+
+_MODULES: Final = {
+    STARTS_PROCESS: """
+        os posix nt subprocess _posixsubprocess _winapi pty popen2 commands multiprocessing
+        _multiprocessing concurrent.futures.process webbrowser antigravity platform.popen
+        asyncio asyncore asynchat test distutils setuptools pip ensurepip venv idlelib
+        turtledemo lib2to3.main sched crypt pipes msilib winreg _winreg msvcrt
+        numpy.distutils numpy.f2py torch.utils.bottleneck torch.utils.collect_env
+        torch.distributed.run torch.distributed.launch torch.distributed.elastic
+        torch.multiprocessing torch._inductor torch.utils.cpp_extension sh plumbum pexpect
+        fabric invoke paramiko psutil docker""",
+    RUNS_CODE: """
+        code codeop _codecs.lookup runpy timeit _timeit bdb pdb cProfile profile _lsprof trace
+        doctest unittest pydoc pydoc_data dis inspect.getsource compileall py_compile
+        symtable tabnanny pyclbr ast marshal types.FunctionType lib2to3 rlcompleter
+        _pyrepl site sitecustomize usercustomize zipapp _interpreters _xxsubinterpreters
+        _interpchannels _interpqueues _xxinterpchannels _testcapi _testinternalcapi
+        _testbuffer _testimportmultiple concurrent.interpreters smtpd contextlib
+        modulefinder cloudpickle.utils numpy.testing IPython jinja2 mako execnet
+        torch._dynamo torch.fx torch._C._jit torch.package sympy numexpr
+        pandas.eval pandas.core.computation optparse cmd sre_compile annotationlib
+        string.templatelib hypothesis pytest _pytest nose""",
+    IMPORTS_MODULES: """
+        importlib imp pkgutil zipimport _frozen_importlib _frozen_importlib_external _imp
+        pkg_resources sysconfig __main__ encodings lazy_loader""",
+    TOUCHES_FILES: """
+        io _io _pyio shutil tempfile fileinput glob fnmatch filecmp linecache tarfile zipfile
+        gzip bz2 lzma zlib.decompressobj mmap sqlite3 _sqlite3 dbm _dbm _gdbm anydbm gdbm dumbdbm
+        whichdb dbhash bsddb shelve netrc configparser ConfigParser logging mailbox mailcap
+        plistlib csv wave aifc sunau chunk sndhdr imghdr codecs.open posixpath ntpath
+        genericpath macpath macurl2path os.path pathlib.Path.write_text stat _stat tokenize
+        dircache statvfs spwd pwd grp nis mimetypes fcntl fsspec h5py compression
+        numpy.lib.npyio numpy.lib._npyio_impl numpy.lib.format numpy.lib._format_impl
+        numpy.lib.utils numpy.lib._datasource numpy.DataSource readline uu binhex xdrlib
+        torch.utils.data.datapipes torch.utils.tensorboard torch._export""",
+    USES_NETWORK: """
+        socket _socket ssl _ssl socketserver SocketServer http httplib urllib urllib2 urllib3 ftplib
+        smtplib poplib imaplib nntplib telnetlib xmlrpc xmlrpclib SimpleXMLRPCServer
+        DocXMLRPCServer BaseHTTPServer SimpleHTTPServer CGIHTTPServer cookielib Cookie
+        wsgiref cgi cgitb select selectors requests httpx aiohttp boto3 botocore
+        torch.hub torch.distributed.rpc torch.distributed huggingface_hub wget gdown pycurl
+        uuid._get_command_stdout uuid._popen email websocket websockets tornado twisted
+        transformers.pipeline transformers.utils.hub""",
+    UNPICKLES: """
+        pickle _pickle cPickle dill cloudpickle joblib jsonpickle copy_reg.pickle
+        pickletools torch.serialization torch.storage._load_from_bytes torch.jit
+        torch.load torch._weights_only_unpickler torch.export torch.nn.modules.utils.load
+        pandas.io pandas.read_pickle numpy.load numpy.core._methods.load numpy.loads yaml
+        ruamel keras tensorflow pathos srsly klepto shelve.open hickle""",
+    RESOLVES: """
+        operator _operator functools.reduce functools.partial functools.partialmethod
+        functools.singledispatch functools.cached_property inspect gc
+        weakref _weakref types.MethodType types.CodeType types.DynamicClassAttribute
+        types.coroutine itertools _functools string.Formatter string.Template reprlib
+        typing.get_type_hints dataclasses abc _abc new""",
+    NATIVE: """
+        ctypes _ctypes cffi _cffi_backend numpy.ctypeslib torch.ops torch._ops torch.classes
+        torch._classes llvmlite numba cython pyximport triton cupy jax.core""",
+    TAMPERS: """
+        sys signal _signal threading _thread thread dummy_threading _dummy_thread atexit
+        faulthandler tracemalloc _tracemalloc resource warnings _warnings builtins
+        __builtin__ __builtins__ exceptions copyreg copy_reg tkinter Tkinter _tkinter turtle
+        curses _curses tty termios audioop ossaudiodev syslog getpass getopt nturl2path
+        pyexpat sre_parse locale _locale gettext queue _queue concurrent fickling
+        picklescan modelscan sysv_ipc _posixshmem secureload scanner secrets _xxtestfuzz""",
+}
+
+_NAMES: Final = {
+    RUNS_CODE: """
+        builtins.eval builtins.exec builtins.execfile builtins.compile types.FunctionType
+        types.LambdaType types.CodeType types.ModuleType types.new_class _codecs.lookup
+        numpy.testing._private.utils.runstring numpy.testing.runstring
+        torch.jit.unsupported_tensor_ops.execWrapper
+        torch.fx.experimental.symbolic_shapes.ShapeEnv.evaluate_guards_expression
+        typing.ForwardRef typing.get_type_hints typing._eval_type
+        collections.namedtuple enum.Enum._convert_ enum._make_class_unpicklable
+        dataclasses.make_dataclass pandas.eval pandas.DataFrame.eval pandas.DataFrame.query
+        sympy.sympify numexpr.evaluate gettext.c2py random._test_generator
+        joblib._store_backends.load joblib.externals.loky joblib.Parallel
+        contextlib.ExitStack traceback.FrameSummary logging.config.dictConfig
+        functools.singledispatch code.interact""",
+    IMPORTS_MODULES: """
+        builtins.__import__ builtins.__build_class__ builtins.help builtins.license
+        builtins.copyright builtins.credits pydoc.locate pkgutil.resolve_name
+        xmlrpc.server.resolve_dotted_attribute unittest.mock._importer
+        unittest.mock._dot_lookup logging.config._resolve logging.config.BaseConfigurator
+        hydra.utils.instantiate hydra.utils.call hydra._internal.utils._locate
+        sklearn.utils._testing.ignore_warnings""",
+    RESOLVES: """
+        builtins.getattr builtins.vars builtins.globals builtins.locals builtins.dir
+        builtins.map builtins.filter builtins.apply builtins.reduce builtins.sorted builtins.type
+        builtins.max builtins.min builtins.any builtins.all builtins.sum builtins.super
+        builtins.zip builtins.next builtins.iter builtins.enumerate builtins.property
+        builtins.classmethod builtins.staticmethod builtins.hasattr builtins.callable
+        operator.attrgetter operator.methodcaller operator.itemgetter operator.getitem
+        operator.call functools.reduce functools.partial types.MethodType
+        types.BuiltinFunctionType types.BuiltinMethodType types.SimpleNamespace.__reduce__
+        collections.ChainMap collections.UserDict.update string.Formatter
+        _operator.attrgetter _operator.methodcaller inspect.getattr_static
+        copy._reconstruct copy._deepcopy_dispatch copy.deepcopy copy.copy
+        pandas.core.generic.NDFrame.pipe""",
+    TAMPERS: """
+        builtins.setattr builtins.delattr builtins.breakpoint builtins.input builtins.raw_input
+        builtins.exit builtins.quit builtins.memoryview builtins.reload builtins.print
+        builtins.id builtins.intern builtins.BaseException.with_traceback builtins.SystemExit
+        builtins.KeyboardInterrupt builtins.GeneratorExit copyreg.pickle copyreg.add_extension
+        copyreg.remove_extension copyreg.constructor copyreg.dispatch_table
+        copyreg.clear_extension_cache operator.setitem operator.delitem
+        _operator.setitem time.sleep random.seed""",
+    TOUCHES_FILES: """
+        builtins.open builtins.file codecs.open codecs.EncodedFile _codecs.open io.open
+        io.FileIO pathlib.Path.open pathlib.Path.read_text pathlib.Path.read_bytes
+        pathlib.Path.write_text pathlib.Path.write_bytes pathlib.Path.unlink
+        pathlib.Path.touch pathlib.Path.rename pathlib.Path.rmdir pathlib.Path.mkdir
+        numpy.save numpy.savez numpy.savez_compressed numpy.savetxt numpy.loadtxt
+        numpy.genfromtxt numpy.fromfile numpy.fromregex numpy.memmap numpy.ndarray.tofile
+        numpy.core.multiarray.fromfile numpy._core.multiarray.fromfile
+        numpy.core.memmap.memmap.__new__ numpy.core.records.fromfile numpy.rec.fromfile
+        numpy.recfromcsv numpy.recfromtxt numpy.ndarray.dump
+        torch.save torch.from_file torch.UntypedStorage.from_file torch.FloatStorage.from_file
+        torch.storage.UntypedStorage.from_file torch.ops.load_library
+        torch.serialization._open_file torch.utils.model_zoo.load_url
+        pandas.read_csv pandas.read_parquet pandas.read_json pandas.read_html
+        pandas.read_xml pandas.read_excel pandas.read_sql pandas.read_hdf pandas.read_table
+        pandas.read_fwf pandas.read_feather pandas.read_orc pandas.read_sas
+        pandas.DataFrame.to_csv pandas.DataFrame.to_pickle
+        PIL.Image.open safetensors.torch.load_file joblib.dump joblib.memory.Memory
+        sklearn.datasets.load_files sklearn.datasets.load_svmlight_file
+        xml.dom.minidom.parse xml.etree.ElementTree.parse xml.sax.parse json.load
+        tomllib.load datasets.load_from_disk random.SystemRandom""",
+    USES_NETWORK: """
+        torch.hub.load torch.hub.download_url_to_file torch.hub.load_state_dict_from_url
+        sklearn.datasets.fetch_openml datasets.load_dataset datasets.load
+        transformers.AutoModel.from_pretrained transformers.utils.hub.cached_file
+        uuid.getnode uuid.uuid1""",
+    STARTS_PROCESS: """
+        platform.popen platform._syscmd_ver platform._syscmd_file platform._syscmd_processor
+        platform.architecture uuid._get_command_stdout uuid._find_mac uuid._arp_getnode
+        uuid._ifconfig_getnode uuid._popen pydoc.pipepager pydoc.pager pydoc.tempfilepager
+        _pyrepl.pager.pipe_pager _osx_support._read_output _osx_support._find_build_tool
+        _osx_support.compiler_fixup _aix_support._read_cmd_output ctypes.util._findLib_gcc
+        ctypes.util.find_library sysconfig._main numpy.testing._private.utils.measure
+        numpy.distutils.exec_command.exec_command torch.multiprocessing.spawn
+        http.server.CGIHTTPRequestHandler imaplib.IMAP4_stream
+        lib2to3.pgen2.pgen.ParserGenerator distutils.spawn.spawn""",
+    UNPICKLES: """
+        torch.load torch.jit.load torch.storage._load_from_bytes torch.serialization.load
+        torch.serialization._load torch.serialization._legacy_load torch.package.PackageImporter
+        numpy.load numpy.lib.npyio.load numpy.lib.format.read_array numpy.core._internal.loads
+        joblib.load pandas.read_pickle pandas.io.pickle.read_pickle
+        pandas.compat.pickle_compat.load logging.config.listen
+        multiprocessing.connection.Connection.recv sklearn.utils._joblib.load
+        random.Random.__setstate__ tensorflow.keras.models.load_model
+        keras.models.load_model keras.saving.load_model torch._C.import_ir_module""",
+}
+
+# Modules above hold some names that pickles of data use; listing is the allowlist's work, and
+# these are merely not called dangerous when the allowlist of the day leaves them out.
+_HARMLESS: Final = frozenset(
+    """
+    copyreg._reconstructor copyreg.__newobj__ copyreg.__newobj_ex__ _codecs.encode
+    builtins.object builtins.int builtins.float builtins.bool builtins.str builtins.bytes
+    builtins.bytearray builtins.list builtins.tuple builtins.dict builtins.set builtins.frozenset
+    builtins.complex builtins.range builtins.xrange builtins.slice builtins.Ellipsis
+    builtins.NotImplemented builtins.None builtins.True builtins.False builtins.unicode
+    builtins.long builtins.basestring builtins.abs builtins.len builtins.round builtins.repr
+    builtins.hash builtins.divmod builtins.pow builtins.chr builtins.ord builtins.hex builtins.oct
+    builtins.bin builtins.ascii builtins.format builtins.reversed builtins.isinstance
+    builtins.issubclass builtins.aiter builtins.anext
+    operator.add operator.sub operator.mul operator.truediv operator.floordiv operator.mod
+    operator.neg operator.pos operator.eq operator.ne operator.lt operator.le operator.gt
+    operator.ge operator.and_ operator.or_ operator.xor operator.not_ operator.pow
+    operator.matmul _operator.add _operator.sub _operator.mul _operator.truediv _operator.mod
+    io.BytesIO io.StringIO _io.BytesIO _io.StringIO
+    email.message.Message dataclasses._MISSING_TYPE dataclasses._HAS_DEFAULT_FACTORY_CLASS
+    threading.Lock _thread.lock warnings.WarningMessage queue.Queue
+    logging.Logger logging.getLogger logging.LogRecord logging.Formatter logging.PlaceHolder
+    itertools.count itertools.chain itertools.repeat itertools.cycle itertools.product
+    itertools.islice itertools.permutations itertools.combinations itertools.zip_longest
+    weakref.WeakKeyDictionary weakref.WeakValueDictionary weakref.WeakSet
+    abc.ABC abc.ABCMeta ast.literal_eval stat.S_ISDIR argparse.ArgumentParser
+    tempfile.tempdir posixpath.join os.path.join os.PathLike
+    torch.distributed.optim.ZeroRedundancyOptimizer
+    multiprocessing.shared_memory.ShareableList inspect.Signature inspect.Parameter
+    inspect._ParameterKind inspect._empty contextlib.nullcontext
+    torch.serialization._get_layout torch.jit._pickle.build_intlist
+    torch.jit._pickle.build_doublelist torch.jit._pickle.build_boollist
+    torch.jit._pickle.build_tensorlist torch.jit._pickle.restore_type_tag
+    joblib.numpy_pickle.NumpyArrayWrapper joblib.numpy_pickle_compat.NDArrayWrapper
+    keras.src.saving.keras_saveable unittest.mock.sentinel decimal.Context
+    torch.distributed._shard.api torch.distributed.ReduceOp
+    torch.fx.graph_module.reduce_graph_module torch.fx.node.Node
+    torch.fx.immutable_collections.immutable_list torch.fx.immutable_collections.immutable_dict
+    """.split()  # noqa: SIM905
+)
+
+_FATAL_WORDS: Final = frozenset(
+    """
+    system popen popen2 popen3 popen4 spawnl spawnv spawnlp spawnvp exec execv execve execvp
+    execl eval execfile compile __import__ import_module check_output check_call Popen
+    getoutput getstatusoutput run_code runcode run_module run_path resolve_name LoadLibrary
+    CDLL urlopen urlretrieve
+    """.split()  # noqa: SIM905
+)
+"""Attributes that mean one thing, through whatever module a dotted path reaches them."""
+
+_REACHES: Final = frozenset(
+    """
+    __globals__ __builtins__ __subclasses__ __bases__ __base__ __mro__ __class__ __dict__
+    __getattribute__ __getattr__ __setattr__ __delattr__ __code__ __closure__ __func__ __self__
+    __init__ __call__ __reduce__ __reduce_ex__ __import__ __loader__ __spec__ __module__
+    __wrapped__ __get__ __init_subclass__ __class_getitem__ __kwdefaults__ __defaults__
+    mro f_globals gi_frame cr_frame tb_frame f_back func_globals
+    """.split()  # noqa: SIM905
+)
+"""Attributes by which a dotted path climbs from any object to any other."""
+
+
+def _by_word(table: dict[str, str]) -> dict[str, str]:
+    return {word: effect for effect, words in table.items() for word in words.split()}
+
+
+_MODULE_EFFECTS: Final = _by_word(_MODULES)
+_NAME_EFFECTS: Final = _by_word(_NAMES)
+_PYTHON2: Final = frozenset(
+    module for module in _compat_pickle.IMPORT_MAPPING if module not in sys.stdlib_module_names
+) | {"__builtin__", "copy_reg", "exceptions"}
+
+
+def only_python2(module: str) -> bool:
+    """Whether this is the name of a module that Python 3 has not."""
+    return module in _PYTHON2
+
+
+def canonical(module: str, name: str) -> tuple[str, str]:
+    """Return the global that `pickle` finds for a Python 2 name; others are unchanged."""
+    mapped = _compat_pickle.NAME_MAPPING.get((module, name))
+    if mapped is not None:
+        return mapped
+    return _compat_pickle.IMPORT_MAPPING.get(module, module), name
+
+
+@cache
+def effect(module: str, name: str) -> str | None:
+    """Return the dangerous effect that a global is known for, or None.
+
+    Both spellings are looked up, and of a dotted name every step: `random:_os.system`
+    reaches what `os:system` does.
+    """
+    mapped = canonical(module, name)
+    if f"{mapped[0]}.{mapped[1]}" in _HARMLESS:
+        return None
+    spellings = {(module, name), mapped}
+    for owner, path in sorted(spellings):
+        found = _effect(owner, path)
+        if found is not None:
+            return found
+    return None
+
+
+def _effect(module: str, name: str) -> str | None:
+    dotted = f"{module}.{name}"
+    if dotted in _HARMLESS:
+        return None
+    steps = name.split(".")
+    if len(steps) > 1 or steps[0].startswith("__"):
+        if any(step in _REACHES for step in steps) and dotted not in _HARMLESS:
+            return RESOLVES
+    named = _longest(_NAME_EFFECTS, dotted)
+    if named is not None:
+        return named
+    if len(steps) > 1:
+        inner = _through(steps)
+        if inner is not None:
+            return inner
+    return _longest(_MODULE_EFFECTS, dotted)
+
+
+def _through(steps: list[str]) -> str | None:
+    """Return the effect of a dotted path that goes through another module's attributes."""
+    for start in range(len(steps) - 1):
+        head = steps[start].lstrip("_")
+        rest = ".".join([head, *steps[start + 1 :]])
+        if rest in _HARMLESS:
+            continue
+        found = _longest(_NAME_EFFECTS, rest) or _longest(_MODULE_EFFECTS, rest)
+        if found is not None:
+            return found
+    return RUNS_CODE if any(step in _FATAL_WORDS for step in steps) else None
+
+
+def _longest(table: dict[str, str], dotted: str) -> str | None:
+    """Return the entry for the longest leading part of a dotted name."""
+    while dotted:
+        found = table.get(dotted)
+        if found is not None:
+            return found
+        dotted = dotted.rpartition(".")[0]
+    return None

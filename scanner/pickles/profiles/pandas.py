@@ -1,0 +1,5 @@
+"""Names of pandas."""
+
+from scanner.pickles.allowlist import Entry
+
+ENTRIES: tuple[tuple[str, Entry], ...] = ()

@@ -1,0 +1,5 @@
+"""Names of torch training."""
+
+from scanner.pickles.allowlist import Entry
+
+ENTRIES: tuple[tuple[str, Entry], ...] = ()
