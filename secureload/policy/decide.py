@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from scanner import FileResult, FileVerdict, Finding, Report, Severity
+from scanner import FileResult, Finding, Report, Severity, Status
 from secureload import flow
 from secureload.flow import (
     Approval,
@@ -292,21 +292,22 @@ def _over(size: int, limit: Size) -> bool:
 def _scanned(report: Report, topics: Topics, mended: frozenset[str]) -> Iterator[_Objection]:
     for file in report:
         yield from _format(file, topics)
-        open_findings = False
+        spoken = False
         for finding in file.findings:
             if finding.severity is Severity.INFO:
                 continue
-            open_findings = True
             if finding.rule in mended:
                 reason = _found(file, finding, "")
                 yield _Objection(reason=reason, action="warn")
-            elif finding.severity is Severity.CRITICAL:
+                continue
+            spoken = True
+            if finding.severity is Severity.CRITICAL:
                 reason = _found(file, finding, "spec.verdicts.malicious: deny")
                 yield _Objection(reason=reason, always=True)
             else:
-                unread = file.verdict is FileVerdict.ERROR
+                unread = file.status is Status.FAILED
                 yield _judged(file, finding, topics, unread=unread)
-        if not open_findings and file.verdict is not FileVerdict.CLEAN:
+        if file.status is not Status.EXAMINED and not spoken:
             yield _unread(file, topics)
 
 
@@ -321,7 +322,7 @@ def _judged(file: FileResult, finding: Finding, topics: Topics, *, unread: bool)
 
 
 def _unread(file: FileResult, topics: Topics) -> _Objection:
-    unread = file.verdict is FileVerdict.ERROR
+    unread = file.status is Status.FAILED
     name, rule, message = (
         ("error", "unreadable", "could not be read to its end")
         if unread

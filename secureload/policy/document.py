@@ -113,12 +113,14 @@ class Policy:
             }
             for rule in self.rules
         ]
-        return {
+        document = {
             "apiVersion": API_VERSION,
             "kind": "TrustPolicy",
             "metadata": {"name": self.id.name, "description": self.description},
             "spec": spec,
         }
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
+        return plain
 
 
 def load(policy: str | Path | Policy | None, settings: Settings) -> Policy:
