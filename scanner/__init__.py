@@ -8,6 +8,7 @@ between the readers in `scanner.formats` and the rules in `scanner.rules`;
 This package imports no torch, no network, and nothing of `secureload`.
 """
 
+from scanner.engine import ruleset, scan, scan_bytes, scan_file
 from scanner.findings import Confidence, Finding, Severity, Where
 from scanner.report import FileResult, FileVerdict, Report, Status
 
@@ -20,4 +21,8 @@ __all__ = [
     "Severity",
     "Status",
     "Where",
+    "ruleset",
+    "scan",
+    "scan_bytes",
+    "scan_file",
 ]

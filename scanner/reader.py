@@ -70,6 +70,12 @@ class Blob:
     depth: int = 0
     hint: str = ""
     """What the enclosing reader knows of these bytes, for example `torch-pickle`."""
+    profiles: tuple[str, ...] = ()
+    """Allowlist profiles that pickles are judged by; empty for the default ones."""
+    allow: tuple[str, ...] = ()
+    """Dotted globals that the caller's policy admits beside them."""
+    second: str = "auto"
+    """When a second reading of a pickle is taken: `auto`, `always` or `never`."""
     siblings: Callable[[str], bool] | None = field(default=None, compare=False)
     """Whether a name exists beside the file; None when that cannot be told."""
 

@@ -1,0 +1,396 @@
+"""Walk, recognise by content, read, apply rules; archives recurse to a bounded depth.
+
+Every file that is met is reported once, in a stable order. Only plain files are opened, and
+never through a symbolic link found on the way.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+
+from scanner.facts import Fact, ProblemFact
+from scanner.findings import EvidenceValue, Finding, Where
+from scanner.formats import recognised
+from scanner.limits import LIMITS, Limits
+from scanner.reader import Blob, Budget, FileBytes
+from scanner.report import FileResult, Report, Status
+from scanner.rules import judge
+
+Progress = Callable[[FileResult], None]
+
+_HASHED = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How to scan. `second` says when the second reading of a pickle is taken:
+    `auto` (where it can change the verdict), `always` or `never`.
+    """
+
+    profiles: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    limits: Limits = LIMITS
+    digest: bool = False
+    second: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A path that the walk met: its name in the report, where it lies, what it is."""
+
+    shown: str
+    path: str
+    kind: str
+
+
+def scan(
+    paths: Sequence[Path | str],
+    *,
+    profiles: Sequence[str] | None = None,
+    allow: Sequence[str] = (),
+    limits: Limits = LIMITS,
+    digest: bool = False,
+    second: str = "auto",
+    jobs: int = 1,
+    progress: Progress | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> Report:
+    """Scan files and folders; every file met appears once, relative to its argument.
+
+    `profiles` names the allowlist profiles to judge pickles by (none: those in force by
+    default), `allow` adds dotted globals to them. `digest` asks for the SHA-256 of files larger than
+    `limits.digest_bytes` too. `jobs` processes work at once. `include` and `exclude` are
+    globs over relative paths.
+    """
+    options = Options(
+        profiles=tuple(profiles or ()),
+        allow=tuple(allow),
+        limits=limits,
+        digest=digest,
+        second=second,
+    )
+    found = [
+        item
+        for item in _unique(_walk(paths))
+        if (not include or _matches(item.shown, include)) and not _matches(item.shown, exclude)
+    ]
+    results: list[FileResult] = []
+    for result in _results(found, options, jobs):
+        results.append(result)
+        if progress is not None:
+            progress(result)
+    results.sort(key=lambda result: result.path)
+    return Report(files=tuple(results), ruleset=ruleset())
+
+
+def scan_file(
+    path: Path | str,
+    *,
+    name: str | None = None,
+    profiles: Sequence[str] | None = None,
+    allow: Sequence[str] = (),
+    limits: Limits = LIMITS,
+    digest: bool = False,
+    second: str = "auto",
+) -> FileResult:
+    """Scan one file, reported as `name` (default: its base name)."""
+    options = Options(
+        profiles=tuple(profiles or ()),
+        allow=tuple(allow),
+        limits=limits,
+        digest=digest,
+        second=second,
+    )
+    text = os.fspath(path)
+    return _examine(_Found(name or os.path.basename(text), text, _kind(text, True)), options)  # noqa: PTH119
+
+
+def scan_bytes(data: bytes, *, name: str = "-", options: Options | None = None) -> FileResult:
+    """Scan bytes that lie in memory, such as what came through standard input."""
+    return _result(name, memoryview(data), options or Options(), None)
+
+
+@cache
+def ruleset() -> str:
+    """Identify rules, allowlists and readers together: a SHA-256 over this package's source."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parent
+    for path in sorted(root.rglob("*")):
+        if path.suffix in (".py", ".yaml", ".json") and path.is_file():
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"sha256:{digest.hexdigest()}"
+
+
+# Walking
+
+
+def _walk(paths: Sequence[Path | str]) -> Iterator[_Found]:
+    for given in paths:
+        text = os.fspath(given)
+        kind = _kind(text, follow=True)
+        if kind == "directory":
+            yield from _below(text)
+        else:
+            name = os.path.basename(os.path.abspath(text)) or text  # noqa: PTH100, PTH119
+            yield _Found(name, text, kind)
+
+
+def _below(top: str) -> Iterator[_Found]:
+    pending = [("", top)]
+    while pending:
+        prefix, folder = pending.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            yield _Found(prefix.rstrip("/") or os.path.basename(top), folder, "unreadable")  # noqa: PTH119
+            continue
+        for entry in entries:
+            shown = prefix + entry.name
+            if entry.is_symlink():
+                yield _Found(shown, entry.path, "symlink")
+            elif entry.is_dir(follow_symlinks=False):
+                pending.append((shown + "/", entry.path))
+            else:
+                yield _Found(shown, entry.path, _kind(entry.path, follow=False))
+
+
+def _kind(path: str, follow: bool) -> str:
+    try:
+        mode = Path(path).stat(follow_symlinks=follow).st_mode
+    except OSError:
+        return "unreadable"
+    for test, kind in (
+        (stat.S_ISREG, "file"),
+        (stat.S_ISDIR, "directory"),
+        (stat.S_ISLNK, "symlink"),
+        (stat.S_ISFIFO, "fifo"),
+        (stat.S_ISSOCK, "socket"),
+    ):
+        if test(mode):
+            return kind
+    return "device"
+
+
+def _unique(found: Iterator[_Found]) -> Iterator[_Found]:
+    seen: set[str] = set()
+    shown: set[str] = set()
+    for item in found:
+        real = os.path.abspath(item.path)  # noqa: PTH100
+        if real in seen:
+            continue
+        seen.add(real)
+        # Two arguments may hold files of one relative name; the later is told in full.
+        name = item.shown if item.shown not in shown else item.path
+        shown.add(name)
+        yield replace(item, shown=name)
+
+
+def _matches(path: str, globs: Sequence[str]) -> bool:
+    base = path.rpartition("/")[2]
+    return any(fnmatch.fnmatchcase(path, glob) or fnmatch.fnmatchcase(base, glob) for glob in globs)
+
+
+# One file
+
+
+def _results(found: list[_Found], options: Options, jobs: int) -> Iterator[FileResult]:
+    if jobs <= 1 or len(found) < 2:
+        yield from (_examine(item, options) for item in found)
+        return
+    with ProcessPoolExecutor(min(jobs, len(found))) as pool:
+        yield from pool.map(partial(_examine, options=options), found, chunksize=4)
+
+
+def _examine(item: _Found, options: Options) -> FileResult:
+    if item.kind not in ("file", "unreadable"):
+        fact = ProblemFact(
+            where=Where(),
+            kind="special-file",
+            message=f"a {item.kind} where a plain file should be; it was not opened",
+        )
+        return _tell(item.shown, item.kind, 0, None, Status.UNRECOGNISED, [fact], options.limits)
+    try:
+        # A symlink given as the argument is followed; one met on the way never gets here.
+        fd = os.open(item.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        return _unreadable(item.shown, error, options.limits)
+    try:
+        state = os.fstat(fd)
+        if not stat.S_ISREG(state.st_mode):
+            return _unreadable(item.shown, OSError(0, "no plain file"), options.limits)
+        try:
+            held = FileBytes(fd, state.st_size)
+        except (OSError, ValueError) as error:
+            return _unreadable(item.shown, error, options.limits)
+        try:
+            folder = os.path.dirname(item.path)  # noqa: PTH120
+            return _result(item.shown, held.view, options, folder)
+        finally:
+            held.close()
+    finally:
+        os.close(fd)
+
+
+def _unreadable(shown: str, error: Exception, limits: Limits) -> FileResult:
+    why = getattr(error, "strerror", None) or str(error)
+    fact = ProblemFact(
+        where=Where(), kind="unreadable", message=f"the file cannot be read: {why}", fatal=True
+    )
+    return _tell(shown, "unknown", 0, None, Status.FAILED, [fact], limits)
+
+
+def _result(shown: str, view: memoryview, options: Options, folder: str | None) -> FileResult:
+    limits = options.limits
+    sha256 = None
+    if options.digest or len(view) <= limits.digest_bytes:
+        hashing = hashlib.sha256()
+        for start in range(0, len(view), _HASHED):
+            hashing.update(view[start : start + _HASHED])
+        sha256 = hashing.hexdigest()
+    blob = Blob(
+        data=view,
+        name=shown.rpartition("/")[2],
+        path=shown,
+        limits=limits,
+        budget=Budget(limits),
+        profiles=options.profiles,
+        allow=options.allow,
+        second=options.second,
+        siblings=None if folder is None else partial(_beside, folder),
+    )
+    facts: list[Fact] = []
+    facts.extend(_name_facts(blob))
+    labels = _read(blob, facts)
+    status = Status.EXAMINED if labels else Status.UNRECOGNISED
+    if not labels:
+        facts.append(
+            blob.problem("unrecognised", "no known format; nothing tells what would read this")
+        )
+    if any(isinstance(fact, ProblemFact) and fact.fatal for fact in facts):
+        status = Status.FAILED
+    label = "+".join(dict.fromkeys(labels)) or "unknown"
+    return _tell(shown, label, len(view), sha256, status, facts, limits)
+
+
+def _beside(folder: str, name: str) -> bool:
+    return os.path.lexists(os.path.join(folder, name))  # noqa: PTH118
+
+
+def _name_facts(blob: Blob) -> Iterator[ProblemFact]:
+    odd = any(
+        ord(char) < 32 or ord(char) == 127 or 0xD800 <= ord(char) <= 0xDFFF
+        or ord(char) in range(0x202A, 0x202F) or ord(char) in range(0x2066, 0x206A)
+        for char in blob.path
+    )  # fmt: skip
+    if odd or "\\" in blob.path:
+        yield blob.problem("odd-name", "the file's name does not show as it is stored")
+
+
+def _read(top: Blob, facts: list[Fact]) -> list[str]:
+    """Read a blob and all blobs inside it; return the names of the formats of the outermost."""
+    labels: list[str] = []
+    stack: list[tuple[Blob, Iterator[Fact | Blob]]] = []
+    known = recognised(top)
+    for form in known:
+        labels.append(form.label(top) if form.label else form.name)
+        stack.append((top, form.read(top)))
+    if len(known) > 1:
+        facts.append(
+            top.problem("polyglot", f"several formats in one file: {', '.join(sorted(labels))}")
+        )
+    most = top.limits.findings * 100
+    while stack:
+        blob, reading = stack[-1]
+        try:
+            item = next(reading, None)
+        except (RecursionError, MemoryError, OverflowError, ValueError, LookupError, OSError,
+                TypeError, AttributeError, ArithmeticError, AssertionError, EOFError) as error:  # fmt: skip
+            # A reader that stumbles has not read its file: that is an answer, not a crash.
+            message = f"reading stopped at {type(error).__name__}: {str(error)[:200]}"
+            facts.append(blob.problem("damaged", message, fatal=True))
+            stack.pop()
+            continue
+        if item is None:
+            stack.pop()
+        elif isinstance(item, Blob):
+            stack.extend(_enter(item, facts))
+        elif len(facts) < most:
+            facts.append(item)
+        elif isinstance(item, ProblemFact) and item.fatal:
+            facts[-1] = item
+    return labels
+
+
+def _enter(blob: Blob, facts: list[Fact]) -> Iterator[tuple[Blob, Iterator[Fact | Blob]]]:
+    if not blob.data:
+        return
+    if blob.depth > blob.limits.archive_depth:
+        facts.append(
+            blob.problem("limit-reached", "archives nest deeper than the limit", fatal=True)
+        )
+        return
+    known = recognised(blob)
+    if not known and blob.hint != "raw":
+        facts.append(blob.problem("unrecognised", "a member of no known format"))
+    if len(known) > 1:
+        names = ", ".join(sorted(form.name for form in known))
+        facts.append(blob.problem("polyglot", f"several formats in one member: {names}"))
+    for form in known:
+        yield blob, form.read(blob)
+
+
+def _tell(
+    shown: str,
+    label: str,
+    size: int,
+    sha256: str | None,
+    status: Status,
+    facts: list[Fact],
+    limits: Limits,
+) -> FileResult:
+    return FileResult(
+        path=shown,
+        format=label,
+        size=size,
+        sha256=sha256,
+        status=status,
+        findings=tuple(_findings(facts, limits)),
+    )
+
+
+def _findings(facts: list[Fact], limits: Limits) -> list[Finding]:
+    """What the rules say, merged per rule and callable with a count and the first place."""
+    merged: dict[tuple[object, ...], list[object]] = {}
+    for fact in facts:
+        for finding in judge((fact,)):
+            about = finding.evidence.get("global") or finding.message
+            key = (finding.rule, finding.severity, about)
+            if key in merged:
+                merged[key][1] += _count(finding, fact)  # type: ignore[operator]
+            else:
+                merged[key] = [finding, _count(finding, fact)]
+    kept: list[Finding] = []
+    for finding, count in merged.values():
+        assert isinstance(finding, Finding)
+        assert isinstance(count, int)
+        evidence: dict[str, EvidenceValue] = dict(finding.evidence)
+        evidence["count"] = count
+        kept.append(replace(finding, evidence=evidence))
+    kept.sort(key=lambda one: (-one.severity, one.rule, one.where.member or "",
+                               one.where.offset or 0, one.message))  # fmt: skip
+    return kept[: limits.findings]
+
+
+def _count(finding: Finding, fact: Fact) -> int:
+    told = finding.evidence.get("count")
+    return told if isinstance(told, int) else fact.count

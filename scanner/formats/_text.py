@@ -1,0 +1,27 @@
+"""What counts as text: UTF-8 without control characters. Shared by readers of text formats."""
+
+from __future__ import annotations
+
+import re
+
+from scanner.reader import Blob
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+
+
+def is_text(blob: Blob, *, most: int = 1 << 16) -> bool:
+    """Whether the first `most` bytes are UTF-8 text."""
+    head = blob.head(most)
+    if not head or _CONTROL.search(head):
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # A character may be cut in two where the window ends.
+        return len(head) == most and error.start >= most - 3
+    return True
+
+
+def first_word(blob: Blob) -> bytes:
+    """The head without byte order mark and leading white space, up to 64 bytes."""
+    return blob.head(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:64]

@@ -1,0 +1,79 @@
+"""Python pickles: raw, stacked, joblib's with raw arrays, and torch's (by hint).
+
+A pickle has no magic number before protocol 2, and any text might be one. What begins with
+PROTO is a pickle; other bytes are run through the abstract machine, and are a pickle when
+they get anywhere that matters.
+
+Source: CPython's `pickle` and `_pickle`; `scanner.pickles.machine`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from scanner.facts import CallFact, ExtensionFact, ImportFact, StateFact
+from scanner.formats import Format, Read
+from scanner.formats._text import is_text
+from scanner.pickles.allowlist import PROFILES, Allowlist, allowlist, torchscript_allowlist
+from scanner.pickles.machine import Interpretation, interpret
+from scanner.pickles.opcodes import ARGUMENTS
+from scanner.reader import Blob
+
+_OPCODES = frozenset(ARGUMENTS)
+_PROBE = 200_000
+
+
+def recognise(blob: Blob) -> bool:
+    """Whether an unpickler would get anywhere with these bytes."""
+    if blob.hint == "pickle":
+        return True
+    head = blob.head(2)
+    if len(head) < 2 or head[0] not in _OPCODES:
+        return False
+    if head[0] == 0x80:
+        return head[1] <= 5 or _gets_somewhere(blob)
+    return _gets_somewhere(blob)
+
+
+def _gets_somewhere(blob: Blob) -> bool:
+    limits = replace(blob.limits, pickle_opcodes=min(_PROBE, blob.limits.pickle_opcodes))
+    seen = interpret(blob.data, limits=limits)
+    if any(isinstance(fact, (CallFact, StateFact, ExtensionFact)) for fact in seen.facts):
+        return True
+    imports = any(isinstance(fact, ImportFact) for fact in seen.facts)
+    if is_text(blob):
+        # Prose may begin like an opcode or two; without a call it would do nothing.
+        return imports and bool(seen.ends)
+    return imports or bool(seen.ends)
+
+
+@cache
+def allowed(
+    profiles: tuple[str, ...], extra: tuple[str, ...], *, torchscript: bool = False
+) -> Allowlist:
+    """The allowlist of a scan's profiles and further names."""
+    if torchscript:
+        base = torchscript_allowlist()
+        return base.with_names(extra) if extra else base
+    return allowlist(profiles or PROFILES, extra)
+
+
+def interpreted(blob: Blob, *, torchscript: bool = False, **options: object) -> Interpretation:
+    """Interpret the blob with the scan's allowlist and limits."""
+    return interpret(
+        blob.data,
+        member=blob.member,
+        allowlist=allowed(blob.profiles, blob.allow, torchscript=torchscript),
+        limits=blob.limits,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def read(blob: Blob) -> Read:
+    """Yield what the pickles do."""
+    seen = interpreted(blob, persistent_ids="none", loader="joblib")
+    yield from seen.facts
+
+
+FORMAT = Format(name="pickle", recognise=recognise, read=read)

@@ -1,0 +1,183 @@
+"""Zip archives and what is built on them: torch files, TorchScript, npz, Keras, and plain zips.
+
+The directory is read in every way that a reader might (`scanner.zips`), and all members of
+all readings are looked into. Raw storages of a torch file are not read: they are numbers,
+and only the converter needs them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+from scanner.facts import Fact, MemberFact, PersistentIdFact, ProblemFact
+from scanner.findings import Where
+from scanner.formats import Format, Read
+from scanner.formats.pickle import interpreted
+from scanner.pickles.persistent import torch as torch_ids
+from scanner.pickles.values import Value
+from scanner.reader import (
+    Blob,
+    UnpackError,
+    bunzip2,
+    collect,
+    inflate,
+    unlzma_member,
+)
+from scanner.zips import (
+    BZIP2,
+    DEFLATED,
+    LOCAL,
+    LZMA,
+    STORED,
+    ZSTD,
+    Directory,
+    Member,
+    looks_like_zip,
+    read_directory,
+)
+
+_CHECKED = 64 << 20
+"""Stored members up to this many bytes have their CRC checked when they are read."""
+
+
+def recognise(blob: Blob) -> bool:
+    """Whether an end record lies in the tail, or the file begins with a local header."""
+    return blob.head(4) == LOCAL or (len(blob.data) >= 22 and looks_like_zip(blob.data))
+
+
+def _kind(directory: Directory) -> str:
+    names = [member.name for member in directory.members]
+    parts = {name.rpartition("/")[2] for name in names}
+    if "data.pkl" in parts:
+        code = any("/code/" in f"/{name}" for name in names)
+        return "torchscript" if code or "constants.pkl" in parts else "torch-zip"
+    if {"config.json", "metadata.json"} <= set(names) and any(
+        name.endswith(".weights.h5") for name in names
+    ):
+        return "keras-zip"
+    if names and all(name.endswith(".npy") for name in names):
+        return "npz"
+    return "zip"
+
+
+def label(blob: Blob) -> str:
+    """`torch-zip`, `torchscript`, `npz`, `keras-zip` or `zip`."""
+    return _kind(read_directory(blob.data, members=blob.limits.members))
+
+
+def read(blob: Blob) -> Read:
+    """Yield what is odd about the archive, its members, and what they hold."""
+    directory = read_directory(blob.data, members=blob.limits.members)
+    kind = _kind(directory)
+    for problem in directory.problems:
+        yield ProblemFact(
+            where=Where(
+                member=_chain(blob, problem.member) if problem.member else blob.member,
+                offset=problem.offset,
+            ),
+            kind=problem.kind,
+            message=problem.message,
+            fatal=problem.fatal,
+        )
+    storages: set[str] = set()
+    rest: list[Member] = []
+    for member in directory.members:
+        yield MemberFact(
+            where=Where(member=_chain(blob, member.name), offset=member.header_offset),
+            name=member.name,
+            kind=member.kind,
+            size=member.size,
+            compressed_size=member.compressed_size,
+        )
+        if member.kind == "directory" and not member.compressed_size:
+            continue
+        if kind in ("torch-zip", "torchscript") and _is_pickle(member.name):
+            yield from _torch_pickle(blob, member, kind, storages)
+        else:
+            rest.append(member)
+    for member in rest:
+        folder, _, key = member.name.rpartition("/")
+        in_data = folder.rpartition("/")[2] in ("data", "constants")
+        if kind in ("torch-zip", "torchscript") and in_data and key in storages:
+            continue
+        raw = kind in ("torch-zip", "torchscript") and in_data and key.isdigit()
+        yield from _member(blob, member, hint="raw" if raw else "")
+
+
+def _is_pickle(name: str) -> bool:
+    return name.rpartition("/")[2] in ("data.pkl", "constants.pkl")
+
+
+def _chain(blob: Blob, name: str) -> str:
+    return name if blob.member is None else f"{blob.member}!{name}"
+
+
+def _torch_pickle(blob: Blob, member: Member, kind: str, storages: set[str]) -> Iterator[Fact]:
+    """Interpret `data.pkl` as torch does, and note which storages it names."""
+    opened = _open(blob, member)
+    if isinstance(opened, ProblemFact):
+        yield opened
+        return
+    data, problems = opened
+    yield from problems
+
+    def note(pid: Value, offset: int) -> tuple[str | None, Value]:
+        objection, value = torch_ids(pid, offset)
+        if objection is None and isinstance(pid, tuple) and len(pid) > 2:
+            storages.add(pid[2].decode("latin-1") if isinstance(pid[2], bytes) else str(pid[2]))
+        return objection, value
+
+    inner = blob.inner(data, member.name)
+    seen = interpreted(inner, persistent_ids=note, torchscript=kind == "torchscript")
+    for fact in seen.facts:
+        if not (isinstance(fact, PersistentIdFact) and fact.objection is None):
+            yield fact
+
+
+def _member(blob: Blob, member: Member, *, hint: str) -> Read:
+    opened = _open(blob, member)
+    if isinstance(opened, ProblemFact):
+        yield opened
+        return
+    data, problems = opened
+    yield from problems
+    yield blob.inner(data, member.name, hint=hint)
+
+
+def _open(blob: Blob, member: Member) -> tuple[memoryview, list[ProblemFact]] | ProblemFact:
+    """The member's bytes, unpacked, and what is wrong with them; or why there are none."""
+    where = Where(member=_chain(blob, member.name))
+
+    def say(kind: str, message: str, *, fatal: bool = False) -> ProblemFact:
+        return ProblemFact(where=where, kind=kind, message=message, fatal=fatal)
+
+    packed = blob.data[member.data_offset : member.data_offset + member.compressed_size]
+    try:
+        if member.method == STORED:
+            data = packed
+        elif member.method == DEFLATED:
+            data = collect(inflate(packed, -15), blob.budget, len(packed))
+        elif member.method == BZIP2:
+            data = collect(bunzip2(packed), blob.budget, len(packed) * 50)
+        elif member.method == LZMA:
+            data = collect(unlzma_member(packed), blob.budget, len(packed) * 10)
+        elif member.method == ZSTD:
+            return say("unsupported-method", "compressed with zstd, which this reader lacks",
+                       fatal=True)  # fmt: skip
+        else:
+            return say("unsupported-method", f"compression method {member.method}", fatal=True)
+    except UnpackError as error:
+        return say(error.kind, error.message, fatal=True)
+    problems = []
+    if len(data) != member.size and member.listed:
+        problems.append(say("size-mismatch", f"{len(data)} bytes, {member.size} declared"))
+    if len(data) <= _CHECKED and member.listed:
+        if member.crc and zlib.crc32(data) != member.crc:
+            problems.append(say("crc-mismatch", "the data does not have the CRC that is declared"))
+        elif not member.crc and data and zlib.crc32(data):
+            problems.append(say("crc-absent", "no CRC is recorded"))
+    return data, problems
+
+
+FORMAT = Format(name="zip", recognise=recognise, read=read, label=label)
