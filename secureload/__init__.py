@@ -1,1 +1,86 @@
-"""A gatekeeper for model checkpoints."""
+"""A gatekeeper for model checkpoints.
+
+A guided tour. A model's name comes in; a model comes out, or a reason why not::
+
+    from secureload import AutoModelForSequenceClassification, AutoTokenizer, Refused, admit
+
+    tokenizer = AutoTokenizer.from_pretrained("org/model", revision="v1")
+    model = AutoModelForSequenceClassification.from_pretrained("org/model", revision="v1")
+    entry = admit("org/model@v1", trust_policy="strict")   # entry.path: safe for any library
+
+Every `Auto*` class that the installed transformers has is here under its own name, and so is
+`pipeline`. `admit` stops at the safe folder, `scan` only looks. `Refused` is the gate's no,
+`SecureloadError` any accident, `Policy` what decides. `secureload.flow` shows what passes
+through the gate, `secureload.gate` in which order.
+
+Nothing is imported before it is asked for: `import secureload` costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scanner import scan as scan
+    from secureload.auto import pipeline as pipeline
+    from secureload.errors import Refused as Refused
+    from secureload.errors import SecureloadError as SecureloadError
+    from secureload.gate import admit as admit
+    from secureload.policy import Policy as Policy
+
+_OWN = {
+    "Policy": "secureload.policy",
+    "Refused": "secureload.errors",
+    "SecureloadError": "secureload.errors",
+    "admit": "secureload.gate",
+    "pipeline": "secureload.auto",
+    "scan": "scanner",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OWN:
+        found = getattr(importlib.import_module(_OWN[name]), name)
+    elif name.startswith("TFAuto"):
+        raise ImportError(
+            f"secureload.{name}: transformers 5 has no TensorFlow classes. Load the checkpoint "
+            f"with secureload.{name[2:]}.from_pretrained(..., from_tf=True): the weights are "
+            "converted and run in PyTorch. To stay with TensorFlow, `secureload admit` the "
+            "model and load the admitted folder in a worker environment of its own "
+            "(transformers==4.54.1, tf-keras==2.21.0)"
+        )
+    elif name.startswith("Auto"):
+        found = _front(name)
+    else:
+        raise AttributeError(f"module 'secureload' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_OWN, *_fronts()})
+
+
+def _front(name: str) -> type:
+    from secureload.auto import front
+    from secureload.errors import SecureloadError
+    from secureload.registry import transformers
+
+    try:
+        names = transformers.class_names()
+    except SecureloadError as error:
+        raise ImportError(str(error), name="transformers") from error
+    if name not in names:
+        raise AttributeError(f"the installed transformers has no class {name!r}")
+    return front(name)
+
+
+def _fronts() -> tuple[str, ...]:
+    from secureload.errors import SecureloadError
+    from secureload.registry import transformers
+
+    try:
+        return transformers.class_names()
+    except SecureloadError:
+        return ()

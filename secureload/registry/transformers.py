@@ -24,6 +24,9 @@ _UNSAFE = re.compile(
 )
 """File names that no admitted folder holds."""
 
+_AUTO = re.compile(r"Auto(?:Backbone|Config|Model\w*|Tokenizer|\w*(?:Processor|Extractor))")
+"""What transformers calls the classes that choose a class."""
+
 _DROPPED = frozenset(
     {
         # Answered by the gate, which fetched and chose the files.
@@ -44,6 +47,9 @@ _FORBIDDEN: Mapping[str, str] = {
     "allow_all_kernels": "it fetches compiled code from a hub",
     "_configuration_file": "the gate chooses the files",
 }
+_SECONDARY = re.compile(r"any-to-any$|decision$|zero-shot-|(?:image-)?feature-extraction$")
+"""Pipeline tasks that models made for another one also serve."""
+
 _IMPLEMENTATIONS = ("attn_implementation", "experts_implementation")
 _KERNEL_NAMES = frozenset({"deepgemm", "deep-gemm", "sonicmoe", "sonic-moe"})
 _QUANTIZERS_WITH_KERNELS = frozenset({"eetq", "fbgemm_fp8", "metal", "gguf"})
@@ -64,8 +70,7 @@ def class_names() -> tuple[str, ...]:
     Raises:
         SecureloadError: transformers is not installed.
     """
-    names = (name for name in dir(_transformers()) if re.fullmatch(r"Auto[A-Z]\w*", name))
-    return tuple(sorted(name for name in names if not name.endswith("Mapping")))
+    return tuple(sorted(name for name in dir(_transformers()) if _AUTO.fullmatch(name)))
 
 
 def need(class_name: str, *, subfolder: str = "", variant: str | None = None) -> Need:
@@ -195,21 +200,19 @@ def task_of(architectures: tuple[str, ...]) -> str:
     original("pipeline")
     from transformers.pipelines import PIPELINE_REGISTRY
 
-    found = []
-    for task, detail in PIPELINE_REGISTRY.supported_tasks.items():
-        if any(_names(auto) & set(architectures) for auto in detail["pt"]):
-            found.append(task)
-    # Serving a task of its own, a model with a head is no mere feature extractor.
-    special = [task for task in found if not task.endswith("feature-extraction")] or found
-    # What a head does comes before what may be asked of it (text classification before
-    # zero-shot classification).
-    plain = [task for task in special if not task.startswith("zero-shot")] or special
-    if len(plain) == 1:
-        return str(plain[0])
+    found = [
+        str(task)
+        for task, detail in PIPELINE_REGISTRY.supported_tasks.items()
+        if any(_names(auto) & set(architectures) for auto in detail["pt"])
+    ]
+    # What a head was trained for comes before what else may be asked of it.
+    trained = [task for task in found if not _SECONDARY.match(task)] or found
+    if len(trained) == 1:
+        return trained[0]
     shown = ", ".join(architectures) or "an unnamed architecture"
     raise UsageError(
         f"no single pipeline task follows from {shown}"
-        + (f"; it could be: {', '.join(sorted(plain))}" if plain else ""),
+        + (f"; it could be: {', '.join(sorted(trained))}" if trained else ""),
         hint="name the task: pipeline(task, model)",
     )
 
