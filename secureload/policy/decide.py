@@ -337,19 +337,16 @@ def _unread(file: FileResult, topics: Topics) -> _Objection:
 
 def _format(file: FileResult, topics: Topics) -> Iterator[_Objection]:
     formats = topics.formats
-    if formats.allow is not None and file.format not in formats.allow:
-        yield _deny(
-            "formats", f"`{file.format}` is not among the formats allowed", file.path,
-            "spec.formats.allow", formats.allow,
-        )  # fmt: skip
-    if file.format in formats.deny:
-        yield _deny(
-            "formats", f"`{file.format}` is refused", file.path, "spec.formats.deny", [file.format]
-        )
-    if topics.pickles.mode == "forbid" and file.format.startswith(_PICKLED):
-        yield _deny(
-            "pickles", f"`{file.format}` is a pickle", file.path, "spec.pickles.mode", "forbid"
-        )
+    names = file.format.split("+")  # a file that several readers understand has several
+    for name in names:
+        if formats.allow is not None and name not in formats.allow:
+            message = f"`{name}` is not among the formats allowed"
+            yield _deny("formats", message, file.path, "spec.formats.allow", formats.allow)
+        if name in formats.deny:
+            yield _deny("formats", f"`{name}` is refused", file.path, "spec.formats.deny", [name])
+        if topics.pickles.mode == "forbid" and name.startswith(_PICKLED):
+            message = f"`{name}` is a pickle"
+            yield _deny("pickles", message, file.path, "spec.pickles.mode", "forbid")
 
 
 def _coverage(snapshot: Snapshot, report: Report) -> Iterator[_Objection]:

@@ -219,7 +219,9 @@ def _read(path: Path, state: tuple[int, ...]) -> Policy:
         plain = layered(plain, own)
         rules.extend(_rule(rule) for rule in layer.spec.rules)
     base = msgspec.convert(plain, Topics)
-    _check_pickles(path, base, rules)
+    _check_pickles(path, base, "spec")
+    for rule in rules:
+        _check_pickles(path, rule.settings, f"spec.rules.{rule.name}")
     return _sealed(
         Policy(
             id=PolicyId(name=document.metadata.name, digest=""),
@@ -243,14 +245,26 @@ def _rule(rule: Any) -> Rule:
     return Rule(name=rule.name, match=rule.match, settings=settings, deny=rule.deny)
 
 
-def _check_pickles(path: Path, base: Topics, rules: list[Rule]) -> None:
-    """Refuse lists that no mode would read, so that nobody relies on them."""
-    pickles = base.pickles
-    if pickles.mode != "allowlist" and (pickles.profiles or pickles.allow):
+def _check_pickles(path: Path, settings: Any, place: str) -> None:
+    """Refuse lists that nothing would read, so that nobody relies on them."""
+    pickles = settings.pickles
+    if pickles is msgspec.UNSET or not (pickles.profiles or pickles.allow):
+        return
+    if pickles.mode != "allowlist":
         raise PolicyError(
-            f"{path}: `spec.pickles.profiles` and `allow` count only with `mode: allowlist`",
-            hint="set `spec.pickles.mode: allowlist`, or remove the lists",
+            f"{path}: `{place}.pickles.profiles` and `allow` count only with `mode: allowlist`",
+            hint=f"set `{place}.pickles.mode: allowlist`, or remove the lists",
         )
+    from scanner.pickles.allowlist import PROFILES
+
+    for name in pickles.profiles or ():
+        if name not in PROFILES:
+            close = difflib.get_close_matches(name, PROFILES, n=1)
+            guess = f"; did you mean `{close[0]}`?" if close else ""
+            raise PolicyError(
+                f"{path}: `{place}.pickles.profiles`: there is no profile `{name}`{guess}",
+                hint=f"the scanner has {', '.join(PROFILES)}",
+            )
 
 
 def _match_of(match: Match) -> dict[str, Any]:

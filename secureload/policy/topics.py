@@ -78,9 +78,10 @@ class Formats(Topic, frozen=True, kw_only=True):
 class Pickles(Topic, frozen=True, kw_only=True):
     """What to do with pickles.
 
-    `convert`: weights are converted without unpickling, and a pickle may name only what
-    weights need. `allowlist`: likewise, and it may also name what `profiles` (the scanner's)
-    and `allow` (`module.name`) list. `forbid`: no pickles at all.
+    `convert`: weights are converted without unpickling, and a pickle may name only what the
+    scanner's own profiles list. `allowlist`: likewise, but `profiles`, where there are any,
+    stand in for all the scanner's, and `allow` (`module.name`) adds to them. `forbid`: no
+    pickles at all.
     """
 
     mode: Literal["allowlist", "convert", "forbid"] = "convert"

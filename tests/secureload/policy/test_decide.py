@@ -211,6 +211,14 @@ def test_every_reason_is_listed(tmp_path: Path) -> None:
     assert len([reason for reason in verdict.reasons if reason.rule == "limits"]) == 3
 
 
+def test_each_reading_of_a_polyglot_counts(tmp_path: Path) -> None:
+    by = ours(tmp_path, "  formats: {allow: [pickle, zip]}\n  pickles: {mode: forbid}\n")
+    verdict, _ = ask(by, scanned(format="zip+pickle"))
+    assert verdict.rules == {"pickles"}
+    verdict, _ = ask(by, scanned(format="zip+safetensors"))
+    assert verdict.rules == {"formats"}
+
+
 def test_a_mended_finding_only_warns() -> None:
     file = scanned(found(Severity.HIGH, rule="names-code"), found(Severity.HIGH, rule="other"))
     verdict, _ = ask(shipped("default"), file, mended=frozenset({"names-code"}))

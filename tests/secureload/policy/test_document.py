@@ -121,7 +121,12 @@ def test_a_mistake_is_told_with_file_and_line(
 def test_lists_that_no_mode_reads_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="allowlist"):
         read(tmp_path, "  pickles: {allow: [a.b]}\n")
-    read(tmp_path, "  pickles: {mode: allowlist, allow: [a.b]}\n")
+    read(tmp_path, "  pickles: {mode: allowlist, profiles: [torch], allow: [a.b]}\n")
+
+
+def test_a_profile_that_the_scanner_lacks_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="did you mean `torch`"):
+        read(tmp_path, "  pickles: {mode: allowlist, profiles: [torhc]}\n")
 
 
 def test_an_unknown_name_gets_a_hint() -> None:

@@ -1,0 +1,134 @@
+"""`secureload admit`: the whole pipeline into the trusted cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from secureload.cli.console import (
+    EXIT_CODES,
+    fail_with,
+    printable,
+    progress,
+    say,
+    show_json,
+    show_verdict,
+    verdict_json,
+)
+from secureload.cli.options import (
+    format_option,
+    policy_option,
+    quiet_option,
+    trust_root_option,
+)
+from secureload.errors import Refused
+
+if TYPE_CHECKING:
+    from secureload.flow import CacheEntry
+
+_HELP = """Resolve, verify, fetch, scan, decide, convert and keep one model.
+
+\b
+Examples:
+  secureload admit org/model@v1
+  secureload admit ./checkpoint --policy research
+  secureload admit org/model@v1 --policy strict --trust-root publishers.yaml
+  path=$(secureload admit org/model@v1 --format path)
+
+What is printed last is a folder that any library can load: safetensors, never a pickle.
+A second call finds it there. Exit code 0 admitted, 1 refused, 2 no decision.
+"""
+
+
+@click.command("admit", help=_HELP)
+@click.argument("reference", metavar="REF")
+@click.option("--revision", metavar="REV", help="Branch, tag or commit, if REF names none.")
+@policy_option
+@trust_root_option
+@click.option(
+    "--subfolder", default="", metavar="PATH", help="The model's folder in the repository."
+)
+@click.option("--variant", metavar="NAME", help="Weights of this variant, such as fp16.")
+@click.option("--everything", is_flag=True, help="Fetch and scan every file, not only what loads.")
+@click.option("--offline", is_flag=True, help="Only what is here already; no network.")
+@format_option("text", "json", "path")
+@quiet_option
+def command(
+    reference: str,
+    revision: str | None,
+    policy_name: str | None,
+    trust_roots: tuple[Path, ...],
+    subfolder: str,
+    variant: str | None,
+    everything: bool,
+    offline: bool,
+    format_: str,
+    quiet: bool,
+) -> int:
+    """Admit one model and say where it lies, or why not."""
+    from secureload import gate
+    from secureload.flow import Need
+
+    need = Need(
+        purpose="everything" if everything else "model", subfolder=subfolder, variant=variant
+    )
+    try:
+        with progress(quiet=quiet) as shown:
+            entry = gate.admit(
+                reference,
+                revision=revision,
+                need=need,
+                trust_policy=policy_name,
+                trust_roots=trust_roots,
+                local_files_only=offline,
+                progress=shown,
+            )
+    except Refused as refused:
+        if format_ == "json":
+            show_json({"schema": "secureload.admission/1", **verdict_json(refused.verdict)})
+            return EXIT_CODES[refused.verdict.decision]
+        return fail_with(refused)
+    if format_ == "json":
+        show_json(_entry_json(entry))
+    elif format_ == "path":
+        say(str(entry.path))
+    else:
+        show_verdict(entry.verdict)
+        _show_entry(entry)
+    return 0
+
+
+def _entry_json(entry: CacheEntry) -> dict[str, Any]:
+    return {
+        "schema": "secureload.admission/1",
+        **verdict_json(entry.verdict),
+        "admission": entry.admission,
+        "path": str(entry.path),
+        "warm": entry.warm,
+        "files": [
+            {"path": file.path, "size": file.size, "sha256": file.sha256} for file in entry.files
+        ],
+        "conversions": [
+            {
+                "converter": conversion.converter,
+                "inputs": list(conversion.inputs),
+                "outputs": list(conversion.outputs),
+                "tensors": len(conversion.tensors),
+                "notes": list(conversion.notes),
+            }
+            for conversion in entry.conversions
+        ],
+    }
+
+
+def _show_entry(entry: CacheEntry) -> None:
+    for conversion in entry.conversions:
+        made = f"{', '.join(conversion.inputs)} -> {', '.join(conversion.outputs)}"
+        proven = f", {len(conversion.tensors)} tensors proven equal" if conversion.tensors else ""
+        say(f"  converted  {printable(made)} ({conversion.converter}{proven})")
+    size = sum(file.size for file in entry.files)
+    found = "found in the cache" if entry.warm else "kept"
+    say(f"  {found}  {len(entry.files)} files, {size:,} bytes")
+    say(str(entry.path))
