@@ -155,7 +155,7 @@ _NAMES: Final = {
         numpy.core.memmap.memmap.__new__ numpy.core.records.fromfile numpy.rec.fromfile
         numpy.recfromcsv numpy.recfromtxt numpy.ndarray.dump
         torch.save torch.from_file torch.UntypedStorage.from_file torch.FloatStorage.from_file
-        torch.storage.UntypedStorage.from_file torch.ops.load_library
+        torch.storage.UntypedStorage.from_file
         torch.serialization._open_file torch.utils.model_zoo.load_url
         pandas.read_csv pandas.read_parquet pandas.read_json pandas.read_html
         pandas.read_xml pandas.read_excel pandas.read_sql pandas.read_hdf pandas.read_table
@@ -253,6 +253,10 @@ _REACHES: Final = frozenset(
 """Attributes by which a dotted path climbs from any object to any other."""
 
 
+_DUNDERS: Final = frozenset({"copyreg", "builtins"})
+"""Modules whose own names look like attributes that climb."""
+
+
 def _by_word(table: dict[str, str]) -> dict[str, str]:
     return {word: effect for effect, words in table.items() for word in words.split()}
 
@@ -287,30 +291,30 @@ def effect(module: str, name: str) -> str | None:
     mapped = canonical(module, name)
     if f"{mapped[0]}.{mapped[1]}" in _HARMLESS:
         return None
-    spellings = {(module, name), mapped}
-    for owner, path in sorted(spellings):
-        found = _effect(owner, path)
-        if found is not None:
-            return found
+    spellings = [mapped] if mapped == (module, name) else [mapped, (module, name)]
+    for look in (_by_name, _by_path, _by_module):
+        for owner, path in spellings:
+            found = look(owner, path)
+            if found is not None:
+                return found
     return None
 
 
-def _effect(module: str, name: str) -> str | None:
-    dotted = f"{module}.{name}"
-    if dotted in _HARMLESS:
-        return None
+def _by_name(module: str, name: str) -> str | None:
+    return _longest(_NAME_EFFECTS, f"{module}.{name}")
+
+
+def _by_path(module: str, name: str) -> str | None:
+    """Return what a qualified name reaches through attributes, whatever its module."""
     steps = name.split(".")
-    if len(steps) > 1 or steps[0].startswith("__"):
-        if any(step in _REACHES for step in steps) and dotted not in _HARMLESS:
-            return RESOLVES
-    named = _longest(_NAME_EFFECTS, dotted)
-    if named is not None:
-        return named
-    if len(steps) > 1:
-        inner = _through(steps)
-        if inner is not None:
-            return inner
-    return _longest(_MODULE_EFFECTS, dotted)
+    if (len(steps) > 1 or module not in _DUNDERS) and not _REACHES.isdisjoint(steps):
+        return RESOLVES
+    return _through(steps) if len(steps) > 1 else None
+
+
+def _by_module(module: str, name: str) -> str | None:
+    dotted = f"{module}.{name}"
+    return None if dotted in _HARMLESS else _longest(_MODULE_EFFECTS, dotted)
 
 
 def _through(steps: list[str]) -> str | None:

@@ -342,6 +342,7 @@ class _Machine:
         end = self.stop
         limit = end
         frame_at = -1
+        at = pos
         memo = self.memo
         dense = True
         remember = memo.append  # type: ignore[union-attr]

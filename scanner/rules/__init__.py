@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -60,24 +59,29 @@ class Rule:
     @property
     def page(self) -> str:
         """The rule's public page: the docstring of its module."""
-        return (sys.modules[self.check.__module__].__doc__ or "").strip() + "\n"
+        return _found()[self.id][1]
+
+
+@cache
+def _found() -> dict[str, tuple[Rule, str]]:
+    found: dict[str, tuple[Rule, str]] = {}
+    for info in pkgutil.iter_modules(__path__):
+        if not info.name.startswith("_"):
+            module = importlib.import_module(f"{__name__}.{info.name}")
+            found[module.RULE.id] = (module.RULE, (module.__doc__ or "").strip() + "\n")
+    return dict(sorted(found.items()))
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """Return every rule of this folder, ordered by id."""
-    found: list[Rule] = []
-    for module in pkgutil.iter_modules(__path__):
-        if module.name.startswith("_"):
-            continue
-        rule = importlib.import_module(f"{__name__}.{module.name}").RULE
-        found.extend(rule if isinstance(rule, tuple) else (rule,))
-    return tuple(sorted(found, key=lambda rule: rule.id))
+    return tuple(rule for rule, _ in _found().values())
 
 
 def rule(rule_id: str) -> Rule | None:
     """Return the rule with this id, or None."""
-    return next((known for known in rules() if known.id == rule_id), None)
+    known = _found().get(rule_id)
+    return None if known is None else known[0]
 
 
 def judge(facts: Iterable[Fact]) -> Iterator[Finding]:
