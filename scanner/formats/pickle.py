@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from scanner.facts import CallFact, ExtensionFact, ImportFact, StateFact
+from scanner.facts import CallFact, ExtensionFact, ImportFact, PersistentIdFact, StateFact
 from scanner.formats import Format, Read
+from scanner.formats import _torch_legacy as torch_legacy
 from scanner.formats._text import is_text
 from scanner.pickles.allowlist import PROFILES, Allowlist, allowlist, torchscript_allowlist
 from scanner.pickles.machine import Interpretation, interpret
@@ -26,26 +27,33 @@ _PROBE = 200_000
 
 def recognise(blob: Blob) -> bool:
     """Whether an unpickler would get anywhere with these bytes."""
+    if torch_legacy.recognise(blob):
+        return False
     if blob.hint == "pickle":
         return True
     head = blob.head(2)
     if len(head) < 2 or head[0] not in _OPCODES:
         return False
     if head[0] == 0x80:
-        return head[1] <= 5 or _gets_somewhere(blob)
+        return head[1] <= 5
     return _gets_somewhere(blob)
 
 
 def _gets_somewhere(blob: Blob) -> bool:
     limits = replace(blob.limits, pickle_opcodes=min(_PROBE, blob.limits.pickle_opcodes))
     seen = interpret(blob.data, limits=limits)
-    if any(isinstance(fact, (CallFact, StateFact, ExtensionFact)) for fact in seen.facts):
+    # Plain unpicklers stop at a persistent id; what has one by design is known by its head.
+    stops = [fact.where.offset or 0 for fact in seen.facts if isinstance(fact, PersistentIdFact)]
+    first = min(stops, default=None)
+    facts = [fact for fact in seen.facts if first is None or (fact.where.offset or 0) < first]
+    if any(isinstance(fact, (CallFact, StateFact, ExtensionFact)) for fact in facts):
         return True
-    imports = any(isinstance(fact, ImportFact) for fact in seen.facts)
+    imports = any(isinstance(fact, ImportFact) for fact in facts)
+    ends = any(first is None or end <= first for end in seen.ends)
     if is_text(blob):
         # Prose may begin like an opcode or two; without a call it would do nothing.
-        return imports and bool(seen.ends)
-    return imports or bool(seen.ends)
+        return imports and ends
+    return imports or ends
 
 
 @cache

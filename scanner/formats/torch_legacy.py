@@ -1,0 +1,79 @@
+"""Torch files of the time before zip: five pickles, then the raw storages.
+
+The pickles are a magic number, a protocol version, facts about the writing machine, the
+object itself with persistent ids for storages, and the list of storage keys. For each key
+follow an 8-byte count of elements and as many elements. Each pickle is a program that
+`torch.load` runs, so all five are interpreted.
+
+Source: `torch/serialization.py`, `_legacy_load` and `_legacy_save`.
+"""
+
+from __future__ import annotations
+
+from scanner.facts import PersistentIdFact, ProblemFact
+from scanner.formats import Format, Read, _torch_legacy
+from scanner.formats.pickle import interpreted
+from scanner.pickles.persistent import torch as torch_ids
+from scanner.pickles.values import Global, ListValue, Value
+from scanner.reader import Blob
+
+_WIDTHS = {
+    "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2,
+    "LongStorage": 8, "IntStorage": 4, "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1,
+    "BoolStorage": 1, "ComplexFloatStorage": 8, "ComplexDoubleStorage": 16,
+    "QInt8Storage": 1, "QUInt8Storage": 1, "QInt32Storage": 4, "QUInt4x2Storage": 1,
+    "QUInt2x4Storage": 1, "UntypedStorage": 1,
+}  # fmt: skip
+"""Bytes an element, by storage class."""
+
+
+def read(blob: Blob) -> Read:
+    """Yield what the five pickles do, and whether the storages are where they should be."""
+    widths: dict[str, int] = {}
+
+    def note(pid: Value, offset: int) -> tuple[str | None, Value]:
+        objection, value = torch_ids(pid, offset)
+        if objection is None and isinstance(pid, tuple) and isinstance(pid[1], Global):
+            widths[_key(pid[2])] = _WIDTHS.get(pid[1].name, 0)
+        return objection, value
+
+    seen = interpreted(blob, persistent_ids=note, pickles=5)
+    for fact in seen.facts:
+        if not (isinstance(fact, PersistentIdFact) and fact.objection is None):
+            yield fact
+    if len(seen.ends) < 5:
+        if seen.complete:
+            yield blob.problem("truncated", "fewer than five pickles", fatal=True)
+        return
+    yield from _storages(blob, seen.values[4], seen.ends[4], widths)
+
+
+def _key(value: Value) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _storages(blob: Blob, keys: Value, at: int, widths: dict[str, int]) -> Read:
+    if not isinstance(keys, ListValue):
+        yield blob.problem("malformed", "the last pickle is no list of storage keys", fatal=True)
+        return
+    for key in keys:
+        width = widths.get(_key(key))
+        if not width:
+            # The size of what was never named cannot be told, so neither can what follows.
+            yield _stray(blob, f"storage {_key(key)!r} is listed and never used", at)
+            return
+        count = int.from_bytes(blob.data[at : at + 8], "little")
+        end = at + 8 + count * width
+        if at + 8 > len(blob.data) or end > len(blob.data):
+            yield blob.problem("truncated", "storages run past the end", offset=at, fatal=True)
+            return
+        at = end
+    if at < len(blob.data):
+        yield _stray(blob, f"{len(blob.data) - at} bytes follow the last storage", at)
+
+
+def _stray(blob: Blob, message: str, at: int) -> ProblemFact:
+    return blob.problem("trailing-data", message, offset=at)
+
+
+FORMAT = Format(name="torch-legacy", recognise=_torch_legacy.recognise, read=read)
