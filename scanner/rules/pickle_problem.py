@@ -36,6 +36,7 @@ _KINDS = {
     "not-a-name": Severity.HIGH,
     "joblib-array": Severity.MEDIUM,
     "second-reading": Severity.HIGH,
+    "second-reading-failed": Severity.INFO,
 }
 """The kinds of problem that pickle readers report; others belong to other rules."""
 
