@@ -1,0 +1,301 @@
+"""The gatekeeper: the one place that knows the order of the stages.
+
+    resolve -> verify -> fetch -> scan -> decide -> convert -> keep
+
+`admit` runs them all and gives a `CacheEntry`, whose folder any library may load; a second
+call for the same commit under the same policy and ruleset finds the entry and does no
+network request. `decide` stops before converting; `verify` asks only who signed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import scanner
+from scanner import Report
+from secureload import convert, policy, quarantine, selection, signatures, sources
+from secureload.cache import TrustedCache
+from secureload.convert.configs import MENDS
+from secureload.errors import Refused, TamperedError
+from secureload.flow import (
+    AdmissionKey,
+    Attestation,
+    CacheEntry,
+    Decided,
+    Decision,
+    Link,
+    Listing,
+    Need,
+    Reason,
+    SignatureStatus,
+    Snapshot,
+    Source,
+    Verdict,
+)
+from secureload.policy import Policy
+from secureload.settings import Settings
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+Progress = Callable[[str, int, int], None]
+"""Called with a label, what is done and what there is to do, both in bytes or files."""
+
+
+class GateOptions(TypedDict, total=False):
+    """What `open_gate` takes."""
+
+    trust_policy: str | Path | Policy | None
+    trust_roots: Iterable[str | Path]
+    token: str | bool | None
+    cache_dir: str | Path | None
+    local_files_only: bool
+    progress: Progress | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """A gate with its policy, cache and connections; cheap to make, safe to share.
+
+    `token` is what `huggingface_hub` takes (a string, True, False or None), `offline` forbids
+    the network, `trust_roots` are files beside those that the policy names.
+    """
+
+    policy: Policy
+    settings: Settings
+    token: str | bool | None = None
+    cache_dir: Path | None = None
+    offline: bool = False
+    progress: Progress | None = None
+    cache: TrustedCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cache", TrustedCache(self.settings.home))
+
+    # -- the questions a gate answers ----------------------------------------------------
+
+    def admit(self, source: Source, need: Need, *, force: bool = False) -> CacheEntry:
+        """Run every stage and return the admitted model, from the cache when it is there.
+
+        Raises:
+            Refused: the policy says no; `.verdict` has every reason.
+            SecureloadError: no decision was reached; the message has a hint.
+        """
+        listing = None
+        commit = self._commit_without_asking(source)
+        if commit is None:
+            listing = self._resolve(source)
+            commit = listing.commit
+        key = self._key(source, commit, need)
+        if not force and (entry := self._find(key, source)):
+            return entry
+        with self.cache.lock(key.digest, progress=self.progress), self.cache.work() as work:
+            if not force and (entry := self._find(key, source)):
+                return entry  # another process did the work while this one waited
+            if listing is None:
+                listing = self._resolve(dataclasses.replace(source, revision=commit))
+            decided = self._decide(listing, need, work)
+            if decided.approval is None or decided.snapshot is None:
+                self.cache.record_verdict(decided)
+                raise Refused(decided.verdict, decided.report)
+            staging = work / "artifact"
+            staging.mkdir()
+            artifact = convert.convert(
+                decided.snapshot, decided.approval, staging, progress=self.progress
+            )
+            return self.cache.publish(key, artifact, decided)
+
+    def decide(self, source: Source, need: Need) -> Decided:
+        """Run every stage up to the decision, keep nothing but the record, refuse nothing.
+
+        Raises:
+            SecureloadError: no decision was reached.
+        """
+        with self.cache.work() as work:
+            decided = self._decide(self._resolve(source), need, work)
+            self.cache.record_verdict(decided)
+            return decided
+
+    def verify(self, source: Source) -> tuple[Listing, Attestation]:
+        """Say who signed, and follow the chain to the bytes of every file.
+
+        Raises:
+            SecureloadError: the question could not be answered.
+        """
+        with self.cache.work() as work:
+            listing = self._resolve(source)
+            attestation, _ = self._fetch(listing, Need(purpose="everything"), work)
+            return listing, attestation
+
+    # -- stages --------------------------------------------------------------------------
+
+    def _commit_without_asking(self, source: Source) -> str | None:
+        """The commit when no source has to be asked for it: named, or locked to the last."""
+        if source.kind == "local":
+            return None
+        if source.revision and _COMMIT.fullmatch(source.revision):
+            return source.revision
+        branches = self.policy.topics(source).revision.branches
+        if self.offline or branches != "follow":
+            commit = self.cache.latest(source)
+            if commit is None and branches == "last-admitted":
+                raise self._refusal(source, "no commit of it has been admitted here yet")
+            return commit
+        return None
+
+    def _refusal(self, source: Source, message: str) -> Refused:
+        setting = "spec.revision.branches: last-admitted"
+        return Refused(
+            Verdict(
+                decision=Decision.DENY,
+                subject=str(source),
+                commit="",
+                policy=self.policy.id,
+                ruleset=scanner.ruleset(),
+                reasons=(Reason(rule="revision", message=message, setting=setting),),
+            )
+        )
+
+    def _context(self) -> sources.Context:
+        return sources.Context(
+            settings=self.settings,
+            token=self.token,
+            offline=self.offline,
+            cache_dir=self.cache_dir,
+            progress=self.progress,
+            known_digest=self.cache.known_digest,
+            remember_digest=self.cache.remember_digest,
+        )
+
+    def _resolve(self, source: Source) -> Listing:
+        listing = sources.resolve(source, self._context())
+        self.cache.remember(listing)
+        return listing
+
+    def _key(self, source: Source, commit: str, need: Need) -> AdmissionKey:
+        wanted = (
+            need.purpose,
+            need.subfolder,
+            need.variant or "",
+            self.policy.topics(source).scope,
+            selection.VERSION,
+        )
+        return AdmissionKey(
+            kind=source.kind,
+            repository=source.repository,
+            commit=commit,
+            selection="\0".join(wanted),
+            policy=self.policy.id.digest,
+            ruleset=scanner.ruleset(),
+            converter=convert.VERSION,
+        )
+
+    def _find(self, key: AdmissionKey, source: Source) -> CacheEntry | None:
+        return self.cache.find(key, mode=self.policy.topics(source).cache.verify)
+
+    def _fetch(
+        self, listing: Listing, need: Need, work: Path
+    ) -> tuple[Attestation, Snapshot | None]:
+        """Verify, fetch and bind the two; no snapshot when bytes are not those promised."""
+        context = self._context()
+        trust = signatures.TrustRoots.load(self.policy.trust_roots)
+        attestation = signatures.attest(
+            listing, sources.git_remote(listing, context), trust, work / "git"
+        )
+        selected = selection.select(listing, need, scope=self.policy.topics(listing.source).scope)
+        root = work / "files"
+        root.mkdir()
+        try:
+            snapshot = quarantine.fetch(
+                listing, selected, attestation.blobs, root, context, shelf=self.cache.shelf
+            )
+        except TamperedError as error:
+            return _broken(attestation, error), None
+        return signatures.bind(attestation, snapshot), snapshot
+
+    def _decide(self, listing: Listing, need: Need, work: Path) -> Decided:
+        attestation, snapshot = self._fetch(listing, need, work)
+        report: Report | None = None
+        if snapshot is not None:
+            topics = self.policy.topics(listing.source)
+            report = scanner.scan(
+                [snapshot.root],
+                profiles=topics.pickles.profiles or None,
+                allow=topics.pickles.allow,
+            )
+        verdict, approval = policy.decide(
+            str(listing.source), listing, attestation, snapshot, report, self.policy,
+            mended=MENDS,
+        )  # fmt: skip
+        return Decided(
+            listing=listing,
+            attestation=attestation,
+            snapshot=snapshot,
+            report=report,
+            verdict=verdict,
+            approval=approval,
+        )
+
+
+def _broken(attestation: Attestation, error: TamperedError) -> Attestation:
+    """The attestation once fetched bytes turned out not to be those promised."""
+    links = tuple(
+        Link(kind="bytes", subject=path, digest="", ok=False, detail=detail)
+        for path, detail in error.problems.items()
+    )
+    return dataclasses.replace(
+        attestation,
+        status=SignatureStatus.BROKEN_CHAIN,
+        chain=(*attestation.chain, *links),
+        detail=error.message,
+    )
+
+
+def open_gate(
+    *,
+    trust_policy: str | Path | Policy | None = None,
+    trust_roots: Iterable[str | Path] = (),
+    token: str | bool | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+    progress: Progress | None = None,
+) -> Gate:
+    """Make a gate from what callers say and from the environment as it is now.
+
+    Raises:
+        PolicyError: the policy or a trust root is not valid.
+    """
+    settings = Settings.from_environment()
+    loaded = policy.with_trust_roots(policy.load(trust_policy, settings), trust_roots)
+    return Gate(
+        policy=loaded,
+        settings=settings,
+        token=token,
+        cache_dir=Path(cache_dir) if cache_dir is not None else None,
+        offline=local_files_only or settings.offline,
+        progress=progress,
+    )
+
+
+def admit(
+    reference: str | Path,
+    *,
+    revision: str | None = None,
+    need: Need | None = None,
+    force_download: bool = False,
+    **options: Unpack[GateOptions],
+) -> CacheEntry:
+    """Admit a model and return its entry; `entry.path` is safe to hand to any library.
+
+    `reference` is `org/name[@revision]`, a local path or a `git+` URL.
+
+    Raises:
+        Refused: the policy says no; `.verdict` has every reason.
+        SecureloadError: no decision was reached; the message has a hint.
+    """
+    source = sources.parse(str(reference), revision)
+    return open_gate(**options).admit(source, need or Need(), force=force_download)
