@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from scanner.facts import CallFact, ExtensionFact, ImportFact, PersistentIdFact, StateFact
+from scanner.facts import CallFact, ImportFact, PersistentIdFact, StateFact
 from scanner.formats import Format, Read
 from scanner.formats import _torch_legacy as torch_legacy
 from scanner.formats._text import is_text
@@ -46,7 +46,7 @@ def _gets_somewhere(blob: Blob) -> bool:
     stops = [fact.where.offset or 0 for fact in seen.facts if isinstance(fact, PersistentIdFact)]
     first = min(stops, default=None)
     facts = [fact for fact in seen.facts if first is None or (fact.where.offset or 0) < first]
-    if any(isinstance(fact, (CallFact, StateFact, ExtensionFact)) for fact in facts):
+    if any(isinstance(fact, (CallFact, StateFact)) for fact in facts):
         return True
     imports = any(isinstance(fact, ImportFact) for fact in facts)
     ends = any(first is None or end <= first for end in seen.ends)

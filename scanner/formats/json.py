@@ -1,0 +1,135 @@
+"""JSON documents: configurations, tokenizers, indexes. Every value whose key matters is told.
+
+Which keys matter is a rule's affair; this reader walks the whole document and passes on all
+scalars under the keys that loaders are known to follow, containers under them, and every
+entry of a weight index. Chat templates become templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from scanner.facts import ConfigFact, Fact, TemplateFact
+from scanner.formats import Format, Read
+from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
+from scanner.formats._text import first_word, is_text
+from scanner.reader import Blob
+
+KEYS = frozenset(
+    """
+    auto_map custom_generate custom_pipelines custom_pipeline trust_remote_code
+    attn_implementation _attn_implementation _attn_implementation_internal
+    attn_implementation_internal experts_implementation _experts_implementation
+    _experts_implementation_internal fusion_config
+    quantization_config quant_method kernel kernels kernel_config hub_kernels use_kernels
+    transformers_weights audio_tokenizer_name_or_path base_model_name_or_path repo_path
+    repo_id class_info_file backbone text_encoder_name_or_path vision_tower
+    mm_vision_tower mm_audio_tower tokenizer_name_or_path processor_name_or_path model_name_or_path
+    pretrained_model_name_or_path encoder_name_or_path decoder_name_or_path
+    question_encoder_name_or_path generator_name_or_path index_path passages_path index_name
+    font_path font_repo parent_library tokenizer_file vocab_file merges_file spm_file
+    adapter_path lora_path weights_path checkpoint checkpoint_path checkpoint_file model_path
+    ckpt_path pretrained_path config_path data_path state_dict_path _name_or_path
+    _target_ __reduce__ py/object py/type py/reduce class_name registered_name module
+    """.split()
+)
+"""Keys that some loader follows: code to import, files or repositories to open."""
+
+_MOST = 100_000
+
+
+def recognise(blob: Blob) -> bool:
+    """Whether it is text that begins like a JSON object or array."""
+    word = first_word(blob)
+    return word[:1] in (b"{", b"[") and is_text(blob) and _plausible(word)
+
+
+def _plausible(word: bytes) -> bool:
+    rest = word[1:].lstrip()
+    if word[:1] == b"{":
+        return rest[:1] in (b'"', b"}")
+    return rest[:1] in b'"{[]-0123456789tfn' and not rest[:1].isalpha() or rest[:4] in (
+        b"true", b"null",
+    )  # fmt: skip
+
+
+def read(blob: Blob) -> Read:
+    """Yield the values that rules may care about."""
+    try:
+        document = load_json(bytes(blob.data), blob.limits)
+    except DuplicateKeyError as error:
+        yield blob.problem("duplicate-key", f"an object has {error} twice")
+        return
+    except TooDeepError as error:
+        yield blob.problem("limit-reached", str(error), fatal=True)
+        return
+    except (ValueError, RecursionError) as error:
+        if _is_lines(blob):
+            return
+        yield blob.problem("malformed", f"no valid JSON: {error}", fatal=True)
+        return
+    yield from values(blob, document)
+
+
+def _is_lines(blob: Blob) -> bool:
+    """Whether every line is a JSON document of its own; such files are data."""
+    if len(blob.data) > blob.limits.text_bytes:
+        return False
+    lines = [line for line in bytes(blob.data).splitlines() if line.strip()]
+    try:
+        return len(lines) > 1 and all(
+            isinstance(load_json(line, blob.limits), (dict, list)) for line in lines
+        )
+    except (ValueError, RecursionError, TooDeepError, DuplicateKeyError):
+        return False
+
+
+def values(blob: Blob, document: Any) -> Iterator[Fact]:
+    """Yield facts for a parsed document, in its order."""
+    pending: list[tuple[str, str, bool, Any]] = [("$", "", False, document)]
+    told = 0
+    while pending:
+        path, key, chosen, value = pending.pop()
+        if chosen and key not in ("chat_template",):
+            told += 1
+            if told > _MOST:
+                yield blob.problem("limit-reached", "too many values of interest", fatal=True)
+                return
+            plain = value if isinstance(value, (str, int, float, bool)) else None
+            yield ConfigFact(
+                where=blob.where(), document=blob.name, path=path, key=key, value=plain
+            )
+        if key == "chat_template":
+            yield from _templates(blob, value)
+        if isinstance(value, dict):
+            index = key == "weight_map"
+            for name, item in reversed(value.items()):
+                inside = index or chosen and isinstance(item, str) or name in KEYS
+                label = "weight_map" if index else name if name in KEYS else key
+                if name == "chat_template":
+                    label, inside = name, True
+                pending.append((f"{path}.{name}", label if inside else name, inside, item))
+        elif isinstance(value, list):
+            for number, item in reversed(list(enumerate(value))):
+                if isinstance(item, (dict, list)) or chosen:
+                    pending.append((f"{path}[{number}]", key, chosen and _scalar(item), item))
+
+
+def _scalar(value: object) -> bool:
+    return isinstance(value, (str, int, float, bool))
+
+
+def _templates(blob: Blob, value: Any) -> Iterator[Fact]:
+    entries = value if isinstance(value, list) else [value]
+    for entry in entries:
+        source = entry.get("template") if isinstance(entry, dict) else entry
+        if isinstance(source, str):
+            yield TemplateFact(where=blob.where(), source=source)
+    if isinstance(value, dict):
+        for source in value.values():
+            if isinstance(source, str):
+                yield TemplateFact(where=blob.where(), source=source)
+
+
+FORMAT = Format(name="json", recognise=recognise, read=read)

@@ -1,0 +1,34 @@
+"""Data that decoders show and nothing executes: images, sound, fonts, documents, git bundles.
+
+Known by magic number. What is appended to such a file is found by the other readers (an
+archive by its end record), which come first.
+"""
+
+from __future__ import annotations
+
+from scanner.formats import Format, Read
+from scanner.reader import Blob
+
+_MAGIC = (
+    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*",
+    b"OggS", b"fLaC", b"ID3", b"\xff\xfb", b"\xff\xf3", b"wOFF", b"wOF2", b"\0\1\0\0\0", b"OTTO",
+    b"%PDF-", b"\x1aE\xdf\xa3", b"PAR1", b"ARROW1", b"\0asm",
+)  # fmt: skip
+
+
+def recognise(blob: Blob) -> bool:
+    """Whether the head is one of a picture, a sound, a film, a font or a table of data."""
+    head = blob.head(16)
+    if head[:2] == b"BM":
+        return int.from_bytes(head[2:6], "little") == len(blob.data)
+    if head[:4] == b"RIFF":
+        return head[8:12] in (b"WAVE", b"WEBP", b"AVI ")
+    return head.startswith(_MAGIC[:4] + _MAGIC[5:-1]) or head[4:8] == b"ftyp"
+
+
+def read(blob: Blob) -> Read:
+    """Such data says nothing that a rule would judge."""
+    yield from ()
+
+
+FORMAT = Format(name="media", recognise=recognise, read=read, inert=True)

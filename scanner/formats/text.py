@@ -1,0 +1,32 @@
+"""Text that nothing runs: prose, licences, vocabularies, merges, logs.
+
+Text is only this when no other reader knows it: Python source, YAML, templates and scripts
+have readers of their own. An empty file is text too.
+"""
+
+from __future__ import annotations
+
+from scanner.formats import Format, Read
+from scanner.formats._text import is_text
+from scanner.reader import Blob
+
+
+def recognise(blob: Blob) -> bool:
+    """Whether the whole file is text, in UTF-8 or UTF-16, or in another code without NULs."""
+    if not blob.data:
+        return True
+    if blob.head(2) in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            bytes(blob.data[: 1 << 20]).decode("utf-16")
+        except UnicodeDecodeError:
+            return False
+        return True
+    return is_text(blob, most=1 << 20)
+
+
+def read(blob: Blob) -> Read:
+    """Text says nothing that a rule would judge."""
+    yield from ()
+
+
+FORMAT = Format(name="text", recognise=recognise, read=read, inert=True)
