@@ -9,6 +9,7 @@ native libraries raises none.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import sys
@@ -90,6 +91,7 @@ def _enter(own: _Guard) -> None:
     with _lock:
         if not _installed:
             sys.addaudithook(_hook)
+            _follow_threads()
             _installed = True
         if not _guards:
             for name, value in _ENVIRONMENT.items():
@@ -110,14 +112,26 @@ def _leave(own: _Guard) -> None:
             _saved.clear()
 
 
+def _follow_threads() -> None:
+    """Let a thread inherit the guards of the thread that starts it.
+
+    A context variable would not do: until Python 3.14 a new thread starts with an empty
+    context, and only from 3.12 on is the start an audit event.
+    """
+    start = threading.Thread.start
+
+    @functools.wraps(start)
+    def followed(self: threading.Thread) -> None:
+        if _guards:
+            for own in _guards_here():
+                own.threads.add(self)
+        start(self)
+
+    threading.Thread.start = followed  # type: ignore[method-assign]
+
+
 def _hook(event: str, args: tuple[Any, ...]) -> None:
     if not _guards:
-        return
-    if event == "_thread.start_new_thread":
-        started = getattr(args[0], "__self__", None)
-        if isinstance(started, threading.Thread):
-            for own in _guards_here():
-                own.threads.add(started)
         return
     if event not in _WATCHED or not _guards_here():
         return

@@ -200,13 +200,20 @@ def task_of(architectures: tuple[str, ...]) -> str:
     original("pipeline")
     from transformers.pipelines import PIPELINE_REGISTRY
 
-    found = [
-        str(task)
+    wanted = set(architectures)
+    tasks = [
+        (str(task), {auto.__name__: _names(auto) for auto in detail["pt"]})
         for task, detail in PIPELINE_REGISTRY.supported_tasks.items()
-        if any(_names(auto) & set(architectures) for auto in detail["pt"])
     ]
-    # What a head was trained for comes before what else may be asked of it.
+    # AutoModel takes every model there is, so it says nothing of what a model was made for.
+    found = [
+        task
+        for task, autos in tasks
+        if any(names & wanted for auto, names in autos.items() if auto != "AutoModel")
+    ]
     trained = [task for task in found if not _SECONDARY.match(task)] or found
+    if not trained and any(wanted & autos.get("AutoModel", set()) for _, autos in tasks):
+        trained = ["feature-extraction"]
     if len(trained) == 1:
         return trained[0]
     shown = ", ".join(architectures) or "an unnamed architecture"
