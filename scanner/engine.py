@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-from scanner.facts import Fact, ProblemFact
+from scanner.facts import Fact, MemberFact, ProblemFact
 from scanner.findings import EvidenceValue, Finding, Where
 from scanner.formats import recognised
 from scanner.limits import LIMITS, Limits
@@ -31,8 +31,10 @@ _HASHED = 1 << 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """How to scan. `second` says when the second reading of a pickle is taken:
-    `auto` (where it can change the verdict), `always` or `never`.
+    """How to scan.
+
+    `second` says when the second reading of a pickle is taken: `auto` (where it can change
+    the verdict), `always` or `never`.
     """
 
     profiles: tuple[str, ...] = ()
@@ -111,7 +113,8 @@ def scan_file(
         second=second,
     )
     text = os.fspath(path)
-    return _examine(_Found(name or os.path.basename(text), text, _kind(text, True)), options)  # noqa: PTH119
+    shown = name or os.path.basename(text)  # noqa: PTH119
+    return _examine(_Found(shown, text, _kind(text, follow=True)), options)
 
 
 def scan_bytes(data: bytes, *, name: str = "-", options: Options | None = None) -> FileResult:
@@ -269,6 +272,11 @@ def _result(shown: str, view: memoryview, options: Options, folder: str | None) 
         siblings=None if folder is None else partial(_beside, folder),
     )
     facts: list[Fact] = []
+    facts.append(
+        MemberFact(
+            where=Where(), name=blob.name, kind="file", size=len(view), compressed_size=len(view)
+        )
+    )
     facts.extend(_name_facts(blob))
     labels = _read(blob, facts)
     status = Status.EXAMINED if labels else Status.UNRECOGNISED

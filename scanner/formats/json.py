@@ -49,7 +49,7 @@ def _plausible(word: bytes) -> bool:
     rest = word[1:].lstrip()
     if word[:1] == b"{":
         return rest[:1] in (b'"', b"}")
-    return rest[:1] in b'"{[]-0123456789tfn' and not rest[:1].isalpha() or rest[:4] in (
+    return (rest[:1] in b'"{[]-0123456789' and rest != b"") or rest[:4] in (
         b"true", b"null",
     )  # fmt: skip
 
@@ -105,7 +105,7 @@ def values(blob: Blob, document: Any) -> Iterator[Fact]:
         if isinstance(value, dict):
             index = key == "weight_map"
             for name, item in reversed(value.items()):
-                inside = index or chosen and isinstance(item, str) or name in KEYS
+                inside = index or (chosen and isinstance(item, str)) or name in KEYS
                 label = "weight_map" if index else name if name in KEYS else key
                 if name == "chat_template":
                     label, inside = name, True

@@ -1,0 +1,49 @@
+"""A configuration leads a loader out of the model's folder.
+
+Why it matters
+    What was examined is the folder; a path or repository named here is loaded too, and
+    nobody looked at it.
+Fires on
+    `transformers_weights`, `audio_tokenizer_name_or_path`, an adapter's
+    `base_model_name_or_path`, absolute paths, `../` and URLs under keys that loaders follow.
+Stays quiet on
+    `_name_or_path`, which only says where a model came from, and plain file names.
+Remedy
+    Scan and admit the other model by itself; the gate takes these keys out of its copy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from scanner.facts import ConfigFact
+from scanner.findings import Severity
+from scanner.rules import Message, Rule
+
+_ALWAYS = frozenset(
+    {"transformers_weights", "audio_tokenizer_name_or_path", "base_model_name_or_path"}
+)
+_SILENT = frozenset({"_name_or_path", "class_name", "registered_name", "module", "weight_map"})
+_FOLLOWED = re.compile(
+    r"(?:_path|_file|_repo|_tower|_checkpoint|checkpoint|backbone|repo_path|repo_id|index_name"
+    r"|_name_or_path)$"
+)
+_OUTSIDE = re.compile(
+    r"^(?:[A-Za-z][A-Za-z0-9+.-]*://|[/\\~]|[A-Za-z]:[/\\])|(?:^|[/\\])\.\.(?:[/\\]|$)"
+)
+
+
+def check(fact: ConfigFact) -> Iterator[Message]:
+    """Yield one message when the value leads elsewhere."""
+    value = fact.value
+    if not isinstance(value, str) or not value or fact.key in _SILENT:
+        return
+    evidence = {"path": fact.path, "value": value[:200]}
+    if fact.key in _ALWAYS:
+        yield Message(text=f"`{fact.path}` makes loaders open `{value[:100]}`", evidence=evidence)
+    elif _OUTSIDE.search(value) and _FOLLOWED.search(fact.key):
+        yield Message(text=f"`{fact.path}` leaves the folder: `{value[:100]}`", evidence=evidence)
+
+
+RULE = Rule(id="config-leaves-folder", reads=ConfigFact, severity=Severity.MEDIUM, check=check)

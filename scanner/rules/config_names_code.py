@@ -1,0 +1,48 @@
+"""A configuration names code that a loader would import or fetch.
+
+Why it matters
+    `auto_map` and custom pipelines are Python that comes with the model; an attention or
+    expert implementation of the form `org/repo` is a compiled kernel fetched from the Hub.
+    The gate loads models without either, and takes these keys out of what it publishes.
+Fires on
+    `auto_map`, `custom_generate`, `custom_pipelines`, `attn_implementation: org/kernel`,
+    `_target_`, kernels named by a quantisation.
+Stays quiet on
+    `attn_implementation: sdpa` and other names built into the library.
+Remedy
+    Use a model whose architecture your library knows, or approve the code by digest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from scanner.facts import ConfigFact
+from scanner.findings import Severity
+from scanner.rules import Message, Rule
+
+_CODE = frozenset(
+    {"auto_map", "custom_generate", "custom_pipelines", "custom_pipeline", "fusion_config"}
+)
+_KERNEL = re.compile(r"^_?(?:attn|experts)_implementation(?:_internal)?$")
+_KERNELS = frozenset({"kernel", "kernels", "kernel_config", "hub_kernels", "use_kernels"})
+_IMPORTS = frozenset({"_target_", "py/object", "py/type", "py/reduce", "__reduce__"})
+
+
+def check(fact: ConfigFact) -> Iterator[Message]:
+    """Yield one message when the value names code."""
+    evidence = {"path": fact.path, "value": "" if fact.value is None else str(fact.value)[:200]}
+    if fact.key in _CODE and fact.path.rpartition(".")[2] == fact.key:
+        yield Message(text=f"`{fact.path}` names Python code", evidence=evidence)
+    elif _KERNEL.match(fact.key) and isinstance(fact.value, str) and "/" in fact.value:
+        text = f"`{fact.path}` names the kernel `{fact.value[:100]}`, which would be fetched"
+        yield Message(text=text, evidence=evidence)
+    elif fact.key in _KERNELS and isinstance(fact.value, str) and "/" in fact.value:
+        yield Message(text=f"`{fact.path}` names a kernel to fetch", evidence=evidence)
+    elif fact.key in _IMPORTS:
+        text = f"`{fact.path}` names `{str(fact.value)[:100]}`, which a loader would import"
+        yield Message(text=text, evidence=evidence)
+
+
+RULE = Rule(id="config-names-code", reads=ConfigFact, severity=Severity.MEDIUM, check=check)

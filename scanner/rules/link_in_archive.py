@@ -1,0 +1,29 @@
+"""An archive holds a link, a device, or a name that climbs out of it.
+
+Why it matters
+    Unpacking a link and then a file through it writes outside the folder.
+Fires on
+    Symbolic and hard links, devices and pipes in zip and tar archives.
+Stays quiet on
+    Files and directories.
+Remedy
+    Ask for an archive of plain files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scanner.facts import MemberFact
+from scanner.findings import Severity
+from scanner.rules import Rule
+
+
+def check(fact: MemberFact) -> Iterator[str]:
+    """Yield one message for a member that is no plain file."""
+    if fact.kind in ("symlink", "hardlink", "device", "other"):
+        target = f" to `{fact.target[:100]}`" if fact.target else ""
+        yield f"the archive holds a {fact.kind}{target}"
+
+
+RULE = Rule(id="link-in-archive", reads=MemberFact, severity=Severity.HIGH, check=check)
