@@ -1,0 +1,103 @@
+"""CPython's own unpicklers as the truth: what they import, call and change, with nothing done.
+
+`find_class` gives a fake class that records every use of itself and of its instances, so
+any bytes can be loaded in the test's own process.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+import warnings
+from typing import Any
+
+Event = tuple[str, str]
+
+_HUGE = re.compile(rb"[pg][0-9_ ]{6,}")
+
+
+def costly(data: bytes) -> bool:
+    """Whether CPython would allocate a huge memo for these bytes."""
+    if _HUGE.search(data):
+        return True
+    return any(
+        data[at] == 0x72 and int.from_bytes(data[at + 1 : at + 5], "little") > 1 << 16
+        for at in range(len(data))
+    )
+
+
+def fake(events: list[Event], dotted: str) -> Any:
+    """Return a class that stands for the global `dotted`."""
+
+    class Meta(type):
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            events.append(("call", dotted))
+            return object.__new__(cls)
+
+    class Fake(metaclass=Meta):
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(cls, type):
+                events.append(("call", dotted))
+                return object.__new__(cls)
+            events.append(("call", f"{dotted}(...)"))
+            return fake(events, f"{dotted}(...)")
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            events.append(("call", f"{dotted}(...)"))
+            return object.__new__(fake(events, f"{dotted}(...)"))
+
+        def __setstate__(self, state: Any) -> None:
+            events.append(("state", dotted))
+
+        def extend(self, items: Any) -> None:
+            events.append(("state", dotted))
+
+        def append(self, item: Any) -> None:
+            events.append(("state", dotted))
+
+        def add(self, item: Any) -> None:
+            events.append(("state", dotted))
+
+        def __setitem__(self, key: Any, value: Any) -> None:
+            events.append(("state", dotted))
+
+    return Fake
+
+
+def observe(data: bytes, base: Any, *, peek: bool, encoding: str = "ASCII") -> set[Event]:
+    """Load `data` once with this unpickler; return what it did until it stopped or raised."""
+    events: list[Event] = []
+
+    class Recorder(base):  # type: ignore[misc]
+        def find_class(self, module: str, name: str) -> Any:
+            events.append(("import", f"{module}.{name}"))
+            return fake(events, f"{module}.{name}")
+
+        def persistent_load(self, pid: Any) -> Any:
+            events.append(("persistent", ""))
+            return object.__new__(fake(events, "?persistent"))
+
+    file: Any = io.BytesIO(data)
+    if peek:
+        file = io.BufferedReader(file, max(1, len(data)) + 1)  # type: ignore[type-var]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            Recorder(file, encoding=encoding).load()
+        except Exception:
+            pass
+    return set(events)
+
+
+def truth(data: bytes) -> set[Event]:
+    """Return all that any of CPython's ways of loading does."""
+    seen: set[Event] = set()
+    for base, peek in (
+        (pickle.Unpickler, False),
+        (pickle.Unpickler, True),
+        (pickle._Unpickler, False),  # type: ignore[attr-defined]
+    ):
+        for encoding in ("ASCII", "utf-8"):
+            seen |= observe(data, base, peek=peek, encoding=encoding)
+    return seen
