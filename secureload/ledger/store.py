@@ -1,0 +1,422 @@
+"""Decisions and admissions, written and read whole.
+
+Every admission has a `record`: a digest of all that its rows say, which the audit log has
+too. Reading an admission computes it again, so rows edited behind our back are noticed
+before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from secureload.errors import IntegrityError
+from secureload.flow import (
+    AdmissionKey,
+    Attestation,
+    Conversion,
+    Decided,
+    Snapshot,
+    Source,
+    Verdict,
+    digest_of,
+)
+from secureload.ledger import audit, tables
+from secureload.ledger.records import Admitted, KeptFile, Stamp
+
+_ENCODER = msgspec.json.Encoder(enc_hook=lambda value: _plain(value))
+
+
+def record_decision(session: Session, decided: Decided, at: str) -> str:
+    """Write snapshot, findings, attestation and verdict; return the verdict's id."""
+    listing, verdict = decided.listing, decided.verdict
+    row = tables.Verdict(
+        id=uuid.uuid4().hex,
+        snapshot_id=_record_snapshot(session, decided.snapshot, at) if decided.snapshot else None,
+        kind=listing.source.kind,
+        repository=listing.source.repository,
+        revision=listing.source.revision,
+        commit=listing.commit,
+        decision=verdict.decision.value,
+        policy=verdict.policy.name,
+        policy_digest=verdict.policy.digest,
+        ruleset=verdict.ruleset,
+        document=_document(verdict),
+        decided_at=at,
+    )
+    session.add(row)
+    session.flush()
+    session.add(_attestation_row(row.id, decided.attestation))
+    position = 0
+    for file in decided.report.files if decided.report else ():
+        for finding in file.findings or (None,):
+            session.add(
+                tables.Finding(
+                    verdict_id=row.id,
+                    position=position,
+                    path=file.path,
+                    format=file.format,
+                    status=file.status.value,
+                    rule=finding.rule if finding else None,
+                    severity=str(finding.severity) if finding else None,
+                    document=_document(finding) if finding else None,
+                )
+            )
+            position += 1
+    return row.id
+
+
+def record_admission(
+    session: Session,
+    key: AdmissionKey,
+    decided: Decided,
+    files: Sequence[KeptFile],
+    conversions: Sequence[Conversion],
+    *,
+    folder: str,
+    at: str,
+) -> None:
+    """Write an admission in place of an older one of the same key, and its audit row."""
+    _delete(session, key.digest)
+    verdict_id = record_decision(session, decided, at)
+    for file in files:
+        blob = tables.Blob(sha256=file.sha256, size=file.size, blake3=file.blake3, stored_at=at)
+        if session.get(tables.Blob, file.sha256) is None:
+            session.add(blob)
+            session.flush()
+    source = decided.listing.source
+    row = tables.Admission(
+        id=key.digest,
+        folder=folder,
+        kind=key.kind,
+        repository=key.repository,
+        revision=source.revision,
+        commit=key.commit,
+        key=_document(key),
+        artifact=_artifact_digest(files),
+        verdict_id=verdict_id,
+        audit_sequence=0,
+        record="",
+        admitted_at=at,
+    )
+    documents = [_document(conversion) for conversion in conversions]
+    row.record = _record(row, files, _document(decided.verdict), documents)
+    detail = {
+        "commit": key.commit,
+        "record": row.record,
+        "artifact": row.artifact,
+        "policy": decided.verdict.policy.digest,
+        "repository": key.repository,
+        "signature": decided.attestation.status.value,
+    }
+    row.audit_sequence = audit.append(session, at, "admitted", row.id, detail).sequence
+    session.add(row)
+    session.flush()
+    for position, (conversion, document) in enumerate(zip(conversions, documents, strict=True)):
+        session.add(
+            tables.Conversion(
+                admission_id=row.id,
+                position=position,
+                converter=conversion.converter,
+                document=document,
+            )
+        )
+    for file in files:
+        stamp = file.stamp
+        session.add(
+            tables.AdmissionFile(
+                admission_id=row.id,
+                path=file.path,
+                sha256=file.sha256,
+                size=file.size,
+                blake3=file.blake3,
+                device=stamp.device,
+                inode=stamp.inode,
+                mtime_ns=stamp.mtime_ns,
+                ctime_ns=stamp.ctime_ns,
+            )
+        )
+
+
+def admission(session: Session, admission_id: str) -> Admitted | None:
+    """Read an admission, or None when there is none.
+
+    Raises:
+        IntegrityError: its rows do not say what they said when it was recorded.
+    """
+    row = session.get(tables.Admission, admission_id)
+    if row is None:
+        return None
+    of_it = tables.AdmissionFile.admission_id == row.id
+    files = tuple(
+        KeptFile(
+            path=file.path,
+            size=file.size,
+            sha256=file.sha256,
+            blake3=file.blake3,
+            stamp=Stamp(
+                device=file.device,
+                inode=file.inode,
+                size=file.size,
+                mtime_ns=file.mtime_ns,
+                ctime_ns=file.ctime_ns,
+            ),
+        )
+        for file in session.execute(
+            select(tables.AdmissionFile).where(of_it).order_by(tables.AdmissionFile.path)
+        ).scalars()
+    )
+    verdict = session.get(tables.Verdict, row.verdict_id)
+    documents = list(
+        session.execute(
+            select(tables.Conversion.document)
+            .where(tables.Conversion.admission_id == row.id)
+            .order_by(tables.Conversion.position)
+        ).scalars()
+    )
+    log = session.get(tables.Audit, row.audit_sequence)
+    record = _record(row, files, verdict.document if verdict else "", documents)
+    if verdict is None or record != row.record or not _logged(log, row):
+        raise _edited(row.id)
+    try:
+        key = msgspec.json.decode(row.key, type=AdmissionKey)
+        decoded = msgspec.json.decode(verdict.document, type=Verdict)
+        conversions = tuple(msgspec.json.decode(text, type=Conversion) for text in documents)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _edited(row.id) from error
+    if key.digest != row.id or row.artifact != _artifact_digest(files):
+        raise _edited(row.id)
+    return Admitted(
+        id=row.id,
+        folder=row.folder,
+        key=key,
+        source=Source(kind=key.kind, location=key.repository, revision=row.revision),
+        files=files,
+        verdict=decoded,
+        conversions=conversions,
+        admitted_at=row.admitted_at,
+    )
+
+
+def admission_ids(session: Session, prefix: str = "") -> tuple[str, ...]:
+    """The ids of all admissions that begin with `prefix`, oldest first."""
+    query = select(tables.Admission.id).order_by(tables.Admission.audit_sequence)
+    return tuple(i for i in session.execute(query).scalars() if i.startswith(prefix))
+
+
+def folders(session: Session) -> dict[str, str]:
+    """Each admission's folder name and the admission's id."""
+    query = select(tables.Admission.folder, tables.Admission.id)
+    return {row.folder: row.id for row in session.execute(query)}
+
+
+def remove(session: Session, admission_id: str, at: str) -> None:
+    """Delete an admission; its verdict, its loads and the audit log stay."""
+    row = session.get(tables.Admission, admission_id)
+    if row is not None:
+        audit.append(session, at, "removed", admission_id, {"record": row.record})
+        _delete(session, admission_id)
+
+
+def restamp(session: Session, before: Stamp, after: Stamp) -> None:
+    """Note how a file looks now, wherever it looked like `before`."""
+    row = tables.AdmissionFile
+    session.execute(
+        update(row)
+        .where(
+            row.device == before.device,
+            row.inode == before.inode,
+            row.size == before.size,
+            row.mtime_ns == before.mtime_ns,
+            row.ctime_ns == before.ctime_ns,
+        )
+        .values(device=after.device, inode=after.inode, mtime_ns=after.mtime_ns,
+                ctime_ns=after.ctime_ns)
+    )  # fmt: skip
+
+
+def restamp_file(session: Session, admission_id: str, path: str, stamp: Stamp) -> None:
+    """Note how one file of an admission looks, its bytes having just been checked."""
+    row = session.get(tables.AdmissionFile, (admission_id, path))
+    if row is not None:
+        row.device, row.inode = stamp.device, stamp.inode
+        row.mtime_ns, row.ctime_ns = stamp.mtime_ns, stamp.ctime_ns
+
+
+def blob(session: Session, *, sha256: str | None, git_oid: str | None) -> str | None:
+    """The SHA-256 of a blob known by either name, if the cache should have it.
+
+    When both are given, both must name the same bytes.
+    """
+    found = select(tables.Blob.sha256)
+    if sha256 is not None:
+        found = found.where(tables.Blob.sha256 == sha256)
+    if git_oid is not None:
+        by_oid = select(tables.File.sha256).where(tables.File.git_oid == git_oid)
+        found = found.where(tables.Blob.sha256.in_(by_oid))
+    if sha256 is None and git_oid is None:
+        return None
+    return session.execute(found.limit(1)).scalar()
+
+
+def blobs(session: Session) -> dict[str, int]:
+    """Every blob on record, and its size in bytes."""
+    query = select(tables.Blob.sha256, tables.Blob.size)
+    return {row.sha256: row.size for row in session.execute(query)}
+
+
+def used_blobs(session: Session) -> frozenset[str]:
+    """The blobs that some admission needs."""
+    return frozenset(session.execute(select(tables.AdmissionFile.sha256).distinct()).scalars())
+
+
+def forget_blobs(session: Session, digests: Iterable[str]) -> None:
+    """Delete the rows of blobs that are gone."""
+    for digest in digests:
+        session.execute(delete(tables.Blob).where(tables.Blob.sha256 == digest))
+
+
+def record_load(
+    session: Session, admission_id: str, library: str, class_name: str, device: str | None, at: str
+) -> None:
+    """Write that an admitted folder was handed to a library."""
+    load = tables.Load(
+        id=uuid.uuid4().hex,
+        admission_id=admission_id,
+        library=library,
+        class_name=class_name,
+        device=device,
+        loaded_at=at,
+    )
+    session.add(load)
+    detail = {"library": library, "class": class_name, "device": device}
+    audit.append(session, at, "loaded", admission_id, detail)
+
+
+def unlogged(session: Session) -> list[str]:
+    """Say which admissions of the audit log have vanished without having been removed."""
+    standing: dict[str, None] = {}
+    query = select(tables.Audit.event, tables.Audit.subject).order_by(tables.Audit.sequence)
+    for event, subject in session.execute(query):
+        if event == "admitted":
+            standing[subject] = None
+        elif event == "removed":
+            standing.pop(subject, None)
+    present = set(admission_ids(session))
+    return [admission_id for admission_id in standing if admission_id not in present]
+
+
+def _record_snapshot(session: Session, snapshot: Snapshot, at: str) -> str:
+    source, commit = snapshot.listing.source, snapshot.listing.commit
+    known = session.execute(
+        select(tables.Snapshot.id).where(
+            tables.Snapshot.kind == source.kind,
+            tables.Snapshot.repository == source.repository,
+            tables.Snapshot.commit == commit,
+            tables.Snapshot.digest == snapshot.digest,
+        )
+    ).scalar()
+    if known is not None:
+        return known
+    row = tables.Snapshot(
+        id=uuid.uuid4().hex,
+        kind=source.kind,
+        repository=source.repository,
+        commit=commit,
+        digest=snapshot.digest,
+        taken_at=at,
+    )
+    session.add(row)
+    session.flush()
+    for file in snapshot.files:
+        session.add(
+            tables.File(
+                snapshot_id=row.id,
+                path=file.path,
+                size=file.size,
+                sha256=file.sha256,
+                git_oid=file.git_oid,
+            )
+        )
+    return row.id
+
+
+def _attestation_row(verdict_id: str, attestation: Attestation) -> tables.Attestation:
+    signer = attestation.signer
+    document = {"signer": signer, "chain": attestation.chain, "detail": attestation.detail}
+    return tables.Attestation(
+        verdict_id=verdict_id,
+        status=attestation.status.value,
+        signer_kind=signer.kind if signer else None,
+        fingerprint=signer.fingerprint if signer else None,
+        document=_document(document),
+    )
+
+
+def _delete(session: Session, admission_id: str) -> None:
+    for table in (tables.AdmissionFile, tables.Conversion):
+        session.execute(delete(table).where(table.admission_id == admission_id))
+    session.execute(delete(tables.Admission).where(tables.Admission.id == admission_id))
+    session.flush()
+    session.expire_all()
+
+
+def _record(
+    row: tables.Admission, files: Iterable[KeptFile], verdict: str, conversions: Sequence[str]
+) -> str:
+    said = {
+        "id": row.id,
+        "folder": row.folder,
+        "kind": row.kind,
+        "repository": row.repository,
+        "revision": row.revision,
+        "commit": row.commit,
+        "key": row.key,
+        "artifact": row.artifact,
+        "verdict": verdict,
+        "conversions": list(conversions),
+        "files": sorted((f.path, f.size, f.sha256, f.blake3) for f in files),
+        "admitted_at": row.admitted_at,
+    }
+    return hashlib.sha256(audit.canonical(said).encode("ascii")).hexdigest()
+
+
+def _logged(log: tables.Audit | None, row: tables.Admission) -> bool:
+    if log is None or log.digest != audit.digest(log):
+        return False
+    detail = msgspec.json.decode(log.detail)
+    return (
+        log.event == "admitted"
+        and log.subject == row.id
+        and isinstance(detail, dict)
+        and detail.get("record") == row.record
+    )
+
+
+def _edited(admission_id: str) -> IntegrityError:
+    return IntegrityError(
+        f"the ledger's rows of admission {admission_id[:12]} are not as they were written",
+        hint="`secureload cache verify` lists what is wrong; "
+        f"`secureload cache rm {admission_id[:12]}` removes it, to be admitted afresh",
+    )
+
+
+def _artifact_digest(files: Iterable[KeptFile]) -> str:
+    return digest_of((file.sha256, file.size, file.path) for file in files)
+
+
+def _document(value: Any) -> str:
+    return _ENCODER.encode(value).decode("utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (MappingProxyType, Mapping)):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be recorded")
