@@ -388,12 +388,12 @@ def _findings(facts: list[Fact], limits: Limits) -> list[Finding]:
             else:
                 merged[key] = [finding, _count(finding, fact)]
     kept: list[Finding] = []
-    for finding, count in merged.values():
-        assert isinstance(finding, Finding)
+    for first, count in merged.values():
+        assert isinstance(first, Finding)
         assert isinstance(count, int)
-        evidence: dict[str, EvidenceValue] = dict(finding.evidence)
+        evidence: dict[str, EvidenceValue] = dict(first.evidence)
         evidence["count"] = count
-        kept.append(replace(finding, evidence=evidence))
+        kept.append(replace(first, evidence=evidence))
     kept.sort(key=lambda one: (-one.severity, one.rule, one.where.member or "",
                                one.where.offset or 0, one.message))  # fmt: skip
     return kept[: limits.findings]

@@ -33,14 +33,15 @@ _IMPORTS = frozenset({"_target_", "py/object", "py/type", "py/reduce", "__reduce
 def check(fact: ConfigFact) -> Iterator[Message]:
     """Yield one message when the value names code."""
     evidence = {"path": fact.path, "value": "" if fact.value is None else str(fact.value)[:200]}
-    if fact.key in _CODE and fact.path.rpartition(".")[2] == fact.key:
+    named = fact.value is None or isinstance(fact.value, str)
+    if fact.key in _CODE and named and fact.path.rpartition(".")[2] == fact.key:
         yield Message(text=f"`{fact.path}` names Python code", evidence=evidence)
     elif _KERNEL.match(fact.key) and isinstance(fact.value, str) and "/" in fact.value:
         text = f"`{fact.path}` names the kernel `{fact.value[:100]}`, which would be fetched"
         yield Message(text=text, evidence=evidence)
     elif fact.key in _KERNELS and isinstance(fact.value, str) and "/" in fact.value:
         yield Message(text=f"`{fact.path}` names a kernel to fetch", evidence=evidence)
-    elif fact.key in _IMPORTS:
+    elif fact.key in _IMPORTS and named:
         text = f"`{fact.path}` names `{str(fact.value)[:100]}`, which a loader would import"
         yield Message(text=text, evidence=evidence)
 

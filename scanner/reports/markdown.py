@@ -1,0 +1,47 @@
+"""The report as Markdown, for a comment on a pull request."""
+
+from __future__ import annotations
+
+from scanner.findings import Severity
+from scanner.report import FileVerdict, Report
+from scanner.reports import Context, Output, shown
+
+_MOST = 200
+
+
+def _cell(text: str) -> str:
+    """Text that cannot leave its table cell or become markup."""
+    safe = shown(text)
+    for char in "\\`*_[]<>|!#&@":
+        safe = safe.replace(char, f"&#{ord(char)};")
+    return safe
+
+
+def render(report: Report, context: Context) -> str:
+    """Print the answer, a table of files that are not clean, and their findings."""
+    bad = [file for file in report.files if file.verdict is not FileVerdict.CLEAN]
+    lines = [
+        f"### Model scan: {_cell(context.verdict)}",
+        "",
+        f"{len(report.files)} files, {len(bad)} not clean. Policy {_cell(context.policy)}.",
+        "",
+    ]
+    lines += [f"- {_cell(reason)}" for reason in context.reasons]
+    if bad:
+        lines += ["", "| File | Format | Verdict | Finding | Severity |", "|---|---|---|---|---|"]
+    for file in bad[:_MOST]:
+        name = _cell(file.path)
+        told = [one for one in file.findings if one.severity > Severity.INFO] or [None]
+        for finding in told[:20]:
+            what, level = ("", "") if finding is None else (
+                f"{finding.rule}: {_cell(finding.message)}", str(finding.severity),
+            )  # fmt: skip
+            lines.append(
+                f"| {name} | {_cell(file.format)} | {file.verdict.value} | {what} | {level} |"
+            )
+    if len(bad) > _MOST:
+        lines.append(f"\n{len(bad) - _MOST} further files are not shown.")
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+OUTPUT = Output(name="markdown", render=render)
