@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 
 from scanner.facts import TensorFact
 from scanner.findings import Where
+from scanner.pickles.shapes import ENCODINGS
 from scanner.pickles.values import (
     Call,
     DictValue,
@@ -263,6 +264,9 @@ class _Reader:
             return self.of(passed)
         if _is_size(value) and isinstance(value.args, tuple) and len(value.args) == 1:
             return self.of(value.args[0])
+        encoded = _encoded(value)
+        if encoded is not None:
+            return encoded
         tensor = self.tensor(value)
         if tensor is not None:
             return tensor
@@ -353,6 +357,20 @@ def _passed(value: Call) -> Value:
     if function.module == "torch._tensor" and function.name == "_rebuild_from_type_v2":
         if len(args) == 4 and isinstance(args[0], Global) and isinstance(args[2], tuple):
             return Call(args[0], args[2], opcode=value.opcode, offset=value.offset)
+    return None
+
+
+def _encoded(value: Call) -> bytes | None:
+    """Return the bytes that protocols below 3 write as encoded text, or None."""
+    if _is_named(value, "_codecs.encode"):
+        match value.args:
+            case (str(text), str(encoding)) if encoding in ENCODINGS:
+                try:
+                    return text.encode(encoding)
+                except UnicodeEncodeError:
+                    return None
+    if _is_named(value, "__builtin__.bytes", "builtins.bytes") and value.args == ():
+        return b""
     return None
 
 
