@@ -316,7 +316,7 @@ def _check_quantization(class_name: str, value: Any) -> None:
     name = str(getattr(method, "value", method))
     if name in _QUANTIZERS_WITH_KERNELS:
         raise UsageError(
-            f"{class_name}: quantisation by {name} fetches compiled code from a hub",
+            f"{class_name}: quantization_config: {name} fetches compiled code from a hub",
             hint="use bitsandbytes, torchao, quanto or hqq",
         )
 
