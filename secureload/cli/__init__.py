@@ -17,7 +17,7 @@ from types import FrameType
 
 import click
 
-from secureload.cli.console import OutputClosedError, fail, fail_with
+from secureload.cli.console import OutputClosedError, fail, fail_with, version
 from secureload.errors import SecureloadError
 
 _VERBS = {
@@ -84,12 +84,7 @@ class _Verbs(click.Group):
 
 def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            click.echo(f"secureload {version('secureload')}")
-        except PackageNotFoundError:
-            click.echo("secureload 0+not-installed")
+        click.echo(f"secureload {version()}")
         ctx.exit()
 
 

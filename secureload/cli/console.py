@@ -65,6 +65,17 @@ def wants_colour(stream: TextIO) -> bool:
     return stream.isatty()
 
 
+def version() -> str:
+    """The installed version; a marker when run from a checkout that nobody installed."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("secureload")
+    except PackageNotFoundError:
+        return "0+not-installed"
+
+
 def show_json(value: dict[str, Any]) -> None:
     """Print one JSON object; its key `schema` says which."""
     write(json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False) + "\n")

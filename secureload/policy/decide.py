@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TypedDict
 
 from scanner import FileResult, Finding, Report, Severity, Status
 from secureload import flow
@@ -128,7 +129,14 @@ def judge_report(report: Report, policy: Policy) -> Judgement:
     return _judge(list(_scanned(report, topics, frozenset())), topics.mode)
 
 
-def scan_options(topics: Topics) -> dict[str, tuple[str, ...]]:
+class ScanOptions(TypedDict):
+    """The part of a policy that the scanner has to know."""
+
+    profiles: tuple[str, ...]
+    allow: tuple[str, ...]
+
+
+def scan_options(topics: Topics) -> ScanOptions:
     """What the scanner has to know of a policy: the globals that a pickle may name besides."""
     pickles = topics.pickles
     if pickles.mode != "allowlist":

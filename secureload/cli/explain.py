@@ -1,0 +1,106 @@
+"""`secureload explain`: what a pickle would do, step by step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from secureload.cli.console import EXIT_CODES, fail, printable, say, show_json
+from secureload.cli.options import format_option, load_policy, policy_option
+from secureload.errors import UsageError
+
+if TYPE_CHECKING:
+    from scanner.explain import Program
+
+_HELP = """Print what the pickles in a file would do, with our verdict on every step.
+
+\b
+Examples:
+  secureload explain pytorch_model.bin
+  secureload explain suspicious.pkl --format json
+
+The program is reconstructed by reading; nothing is unpickled, imported or run. The exit code
+is that of `secureload scan FILE`, or 2 when there is no pickle in it.
+"""
+
+
+@click.command("explain", help=_HELP)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@policy_option
+@click.option(
+    "--most",
+    type=click.IntRange(1),
+    default=1_000,
+    show_default=True,
+    metavar="N",
+    help="Print at most this many steps of each pickle.",
+)
+@format_option("text", "json")
+def command(file: Path, policy_name: str | None, most: int, format_: str) -> int:
+    """Explain one file."""
+    from scanner import FileVerdict, Report, ruleset, scan_file
+    from scanner.explain import explain
+    from secureload.flow import Source
+    from secureload.policy import judge_report, scan_options
+
+    policy = load_policy(policy_name)
+    options = scan_options(policy.topics(Source(kind="local", location="")))
+    if not file.is_file():
+        raise UsageError(
+            f"{file}: not a file", hint="name one file; `secureload scan` takes folders"
+        )
+    programs = explain(file, most=most, **options)
+    # The steps shown may be cut short, so the verdict is the scanner's on the whole file.
+    scanned = scan_file(file, **options)
+    judgement = judge_report(Report(files=(scanned,), ruleset=ruleset()), policy)
+    if format_ == "json":
+        show_json(
+            {
+                "schema": "secureload.explanation/1",
+                "file": str(file),
+                "verdict": scanned.verdict.value,
+                "pickles": [_plain(program) for program in programs],
+            }
+        )
+    else:
+        for program in programs:
+            _show(program)
+        if programs:
+            colour = "green" if scanned.verdict is FileVerdict.CLEAN else "red"
+            say(f"# {click.style(scanned.verdict.value, fg=colour, bold=True)}")
+    if not programs:
+        fail(f"{file}: there is no pickle in it", f"`secureload scan {file}` says what it is")
+        return 2
+    return EXIT_CODES[judgement.decision]
+
+
+def _plain(program: Program) -> dict[str, object]:
+    return {
+        "member": program.member,
+        "allowed": program.allowed,
+        "problem": program.problem,
+        "steps": [
+            {
+                "offset": line.offset,
+                "opcode": line.opcode,
+                "text": line.text,
+                "objection": line.objection,
+            }
+            for line in program.lines
+        ],
+    }
+
+
+def _show(program: Program) -> None:
+    say(click.style(f"# {printable(program.member or 'the file itself')}", bold=True))
+    if program.problem:
+        say(click.style(f"# not readable: {printable(program.problem)}", fg="red"))
+    for line in program.lines:
+        if line.objection is None:
+            place = click.style(f"# byte {line.offset}, {line.opcode}", dim=True)
+            say(f"{printable(line.text)}  {place}")
+        else:
+            verdict = click.style(f"NOT ALLOWED: {printable(line.objection)}", fg="red")
+            say(f"{printable(line.text)}  # byte {line.offset}, {line.opcode}: {verdict}")

@@ -1,0 +1,252 @@
+"""`secureload scan`: look at files and folders without running anything in them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from secureload.cli.console import (
+    EXIT_CODES,
+    fail,
+    progress,
+    save,
+    say,
+    version,
+    wants_colour,
+    write,
+)
+from secureload.cli.options import load_policy, policy_option, quiet_option
+from secureload.errors import UsageError
+
+if TYPE_CHECKING:
+    from scanner import FileResult, Report
+    from secureload.policy import Judgement, Policy
+
+_HELP = """Scan files and folders, and judge what was found by a policy.
+
+\b
+Examples:
+  secureload scan ./checkpoints
+  secureload scan model.bin --format sarif --output model.sarif
+  curl -s https://example.org/model.bin | secureload scan -
+  secureload scan . --exclude '*.md' --baseline last.json
+  secureload scan . --ignore-file reviewed.yaml
+
+Nothing is unpickled, imported or run, and torch is not needed. Exit code 0 when the policy
+allows what was found, 1 when it refuses, 2 when something could not be read to its end.
+
+\b
+An ignore file (critical findings only by fingerprint):
+  apiVersion: secureload/v1
+  kind: Ignore
+  metadata: {name: reviewed}
+  spec:
+    findings:
+      - {rule: unlisted-global, paths: ["*.bin"], reason: SEC-12, expires: 2027-01-31}
+"""
+
+_PARALLEL_FILES = 32
+"""From this many files on, starting processes costs less than it saves."""
+
+
+@click.command("scan", help=_HELP)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@policy_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "sarif", "junit", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How to print the report.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the report to FILE, whole or not at all.",
+)
+@click.option(
+    "--severity-threshold",
+    type=click.Choice(["info", "low", "medium", "high", "critical"]),
+    help="Leave out findings less severe than this.",
+)
+@click.option(
+    "--ignore-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Findings that were reviewed, with reason and expiry.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="An earlier JSON report: only new findings count.",
+)
+@click.option("--include", multiple=True, metavar="GLOB", help="Only these files (repeatable).")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files (repeatable).")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Processes at work; 0 chooses. [0]",
+)
+@click.option("--digest", is_flag=True, help="SHA-256 of large files too, which reads them whole.")
+@quiet_option
+def command(
+    paths: tuple[str, ...],
+    policy_name: str | None,
+    format_: str,
+    output: Path | None,
+    severity_threshold: str | None,
+    ignore_file: Path | None,
+    baseline: Path | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    jobs: int,
+    digest: bool,
+    quiet: bool,
+) -> int:
+    """Scan, suppress what was reviewed, judge, print."""
+    from scanner import Severity
+    from secureload.policy import judge_report
+
+    for path in paths:
+        if path != "-" and not os.path.lexists(path):
+            raise UsageError(f"{path}: no such file or folder", hint="give paths that exist, or -")
+    policy = load_policy(policy_name)
+    with progress(quiet=quiet) as shown:
+        done = 0
+
+        def tell(file: FileResult) -> None:
+            nonlocal done
+            done += 1
+            shown(f"files scanned, last {file.path}", done, 0)
+
+        report = _scan(paths, policy, include, exclude, jobs, digest, tell)
+    report = _suppress(report, ignore_file, baseline, quiet=quiet)
+    if severity_threshold is not None:
+        from secureload.cli.suppress import above
+
+        report = above(report, Severity[severity_threshold.upper()])
+    judgement = judge_report(report, policy)
+    colour = output is None and wants_colour(sys.stdout)
+    text = _render(format_, report, judgement, policy, colour=colour)
+    if output is not None:
+        save(text, output)
+    else:
+        write(text)
+    if not report.files:
+        fail("there was no file to scan", "check the paths, --include and --exclude")
+        return 2
+    return EXIT_CODES[judgement.decision]
+
+
+def _scan(
+    paths: tuple[str, ...],
+    policy: Policy,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    jobs: int,
+    digest: bool,
+    tell: Callable[[FileResult], None],
+) -> Report:
+    from scanner import scan, scan_file
+    from secureload.flow import Source
+    from secureload.policy import scan_options
+
+    options = scan_options(policy.topics(Source(kind="local", location="")))
+    named = [path for path in paths if path != "-"]
+    report = scan(
+        named,
+        digest=digest,
+        jobs=jobs or _jobs(named),
+        progress=tell,
+        include=include,
+        exclude=exclude,
+        **options,
+    )
+    if len(named) == len(paths):
+        return report
+    with tempfile.NamedTemporaryFile(prefix="secureload-stdin-") as stream:
+        try:
+            shutil.copyfileobj(sys.stdin.buffer, stream, 1 << 20)
+            stream.flush()
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise UsageError(f"cannot take in standard input: {why}") from error
+        piped = scan_file(stream.name, name="-", digest=digest, **options)
+    tell(piped)
+    files = sorted((*report.files, piped), key=lambda file: file.path)
+    return replace(report, files=tuple(files))
+
+
+def _jobs(paths: list[str]) -> int:
+    """One process for a few files, else one for each processor this process may use."""
+
+    def files() -> Iterator[str]:
+        for path in paths:
+            for _, _, names in os.walk(path):
+                yield from names
+
+    if len(list(islice(files(), _PARALLEL_FILES))) < _PARALLEL_FILES:
+        return 1
+    return len(os.sched_getaffinity(0))
+
+
+def _suppress(
+    report: Report, ignore_file: Path | None, baseline: Path | None, *, quiet: bool
+) -> Report:
+    if ignore_file is None and baseline is None:
+        return report
+    from secureload.cli.suppress import ignored, known_before
+
+    count = 0
+    if baseline is not None:
+        before = known_before(report, baseline)
+        report, count = before.report, before.count
+    if ignore_file is not None:
+        today = dt.datetime.now(dt.UTC).date()
+        reviewed = ignored(report, ignore_file, today)
+        report, count = reviewed.report, count + reviewed.count
+        for entry in reviewed.expired:
+            fail(f"{ignore_file}: no longer counts, it has expired: {entry}")
+    if count and not quiet:
+        say(f"{count} findings suppressed", err=True)
+    return report
+
+
+def _render(
+    format_: str, report: Report, judgement: Judgement, policy: Policy, *, colour: bool
+) -> str:
+    from scanner import reports
+
+    pages: dict[str, str] = {}
+    if format_ == "sarif":
+        from scanner.rules import rules
+
+        pages = {rule.id: rule.page for rule in rules()}
+    context = reports.Context(
+        verdict=judgement.decision.value,
+        policy=policy.id.name,
+        policy_digest=policy.id.digest,
+        reasons=tuple(str(reason) for reason in judgement.reasons),
+        colour=colour,
+        width=shutil.get_terminal_size().columns,
+        version=version(),
+        pages=pages,
+    )
+    return reports.render(report, format_, context)
