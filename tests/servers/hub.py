@@ -18,7 +18,7 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -377,18 +377,17 @@ class _Handler(BaseHTTPRequestHandler):
             content = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
         if (fault := self.hub.fault("longer", self.decoded)) and self.command == "GET":
             content += fault["extra"]
-        if fault := self.hub.fault("headers", self.decoded):
-            answer |= fault["headers"]
+        fault = self.hub.fault("headers", self.decoded) or {}
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if not asked or self.hub.fault("no-range", self.decoded):
-            self._send(200, content, answer)
+        if asked is None or self.hub.fault("no-range", self.decoded) is not None:
+            self._send(200, content, answer | fault.get("headers", {}))
         assert asked is not None
         begin, size = int(asked[1]), len(content)
         end = min(int(asked[2] or size), size - 1)
         if begin >= size:
             self._send(416, b"", {"Content-Range": f"bytes */{size}"})
         answer["Content-Range"] = f"bytes {begin}-{end}/{size}"
-        self._send(206, content[begin : end + 1], answer)
+        self._send(206, content[begin : end + 1], answer | fault.get("headers", {}))
 
     def _lfs(self, name: str, rest: str, body: bytes) -> None:
         repository = self._repository(name, content=True)
@@ -520,8 +519,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _ASK = {"WWW-Authenticate": 'Basic realm="local hub"'}
-
-Action = Callable[[], object]
 
 
 def _tree_entry(entry: Entry) -> dict[str, Any]:

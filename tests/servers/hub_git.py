@@ -1,9 +1,8 @@
-"""What the local Hub reads of a bare git repository, and a quick way to make one."""
+"""What the local Hub reads of a bare git repository."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import re
 import subprocess
@@ -16,6 +15,9 @@ from typing import Any
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize (\d+)\n"
 )
+
+_LOG = "--format=%H%x00%an%x00%ad%x00%s"
+_DATE = "format-local:%Y-%m-%dT%H:%M:%S.000Z"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,7 @@ class Repository:
 
     def commits(self, commit: str) -> list[dict[str, Any]]:
         """The history of a commit, newest first."""
-        listed = git(self.path, "log", "--format=%H%x00%an%x00%aI%x00%s", commit)
+        listed = git(self.path, "log", f"--date={_DATE}", _LOG, commit)
         rows = [line.split("\0") for line in listed.decode().splitlines()]
         return [
             {"id": oid, "authors": [{"user": who}], "date": when, "title": title, "message": ""}
@@ -110,44 +112,6 @@ def _entries(path: Path, commit: str) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def publish(
-    root: Path,
-    name: str,
-    files: Mapping[str, bytes],
-    *,
-    lfs: tuple[str, ...] = (".bin", ".safetensors", ".h5", ".msgpack"),
-    branch: str = "main",
-) -> str:
-    """Commit exactly `files` to a branch of `root/name.git`, unsigned; give the commit's id.
-
-    Files whose names end in one of `lfs` become LFS objects.
-    """
-    path = root / f"{name}.git"
-    if not path.exists():
-        path.mkdir(parents=True)
-        git(path, "init", "-q", "--bare", "--initial-branch=main", ".")
-    store = path.with_suffix(".lfs")
-    store.mkdir(exist_ok=True)
-    index = {"GIT_INDEX_FILE": str(path / "publish.index")}
-    git(path, "read-tree", "--empty", env=index)
-    lines = []
-    for file, content in files.items():
-        if file.endswith(lfs):
-            digest = hashlib.sha256(content).hexdigest()
-            (store / digest).write_bytes(content)
-            pointer = "version https://git-lfs.github.com/spec/v1\n"
-            content = f"{pointer}oid sha256:{digest}\nsize {len(content)}\n".encode()
-        oid = git(path, "hash-object", "-w", "--stdin", stdin=content).decode().strip()
-        lines.append(f"100644 {oid}\t{file}\0")
-    git(path, "update-index", "-z", "--index-info", stdin="".join(lines).encode(), env=index)
-    tree = git(path, "write-tree", env=index).decode().strip()
-    known = git(path, "rev-parse", "-q", "--verify", f"refs/heads/{branch}", ok=(0, 1)).decode()
-    parent = ("-p", known.strip()) if known else ()
-    commit = git(path, "commit-tree", tree, *parent, "-m", "Publish", stdin=b"").decode().strip()
-    git(path, "update-ref", f"refs/heads/{branch}", commit)
-    return commit
-
-
 def git(
     path: Path,
     *arguments: str,
@@ -165,6 +129,7 @@ def git(
         env={
             "PATH": os.environ["PATH"],
             "GIT_DIR": str(path),
+            "TZ": "UTC",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_AUTHOR_NAME": "Publisher",
