@@ -310,9 +310,12 @@ def _read(top: Blob, facts: list[Fact]) -> list[str]:
     stack: list[tuple[Blob, Iterator[Fact | Blob]]] = []
     known = recognised(top)
     for form in known:
+        if form.aspect:
+            stack.append((top, form.read(top)))
+            continue
         labels.append(form.label(top) if form.label else form.name)
         stack.append((top, form.read(top)))
-    if len(known) > 1:
+    if len(labels) > 1:
         facts.append(
             top.problem("polyglot", f"several formats in one file: {', '.join(sorted(labels))}")
         )
@@ -350,8 +353,9 @@ def _enter(blob: Blob, facts: list[Fact]) -> Iterator[tuple[Blob, Iterator[Fact 
     known = recognised(blob)
     if not known and blob.hint != "raw":
         facts.append(blob.problem("unrecognised", "a member of no known format"))
-    if len(known) > 1:
-        names = ", ".join(sorted(form.name for form in known))
+    whole = [form for form in known if not form.aspect]
+    if len(whole) > 1:
+        names = ", ".join(sorted(form.name for form in whole))
         facts.append(blob.problem("polyglot", f"several formats in one member: {names}"))
     for form in known:
         yield blob, form.read(blob)

@@ -181,7 +181,7 @@ def inflate(data: memoryview, window: int) -> Iterator[bytes]:
     except zlib.error as error:
         raise UnpackError("damaged", f"compressed data is damaged ({error})") from error
     if not unpack.eof:
-        raise UnpackError("truncated", "compressed data is cut off")
+        raise UnpackError("incomplete", "compressed data is cut off")
 
 
 def _stepwise(unpack: Any, data: memoryview) -> Iterator[bytes]:
@@ -198,7 +198,7 @@ def _stepwise(unpack: Any, data: memoryview) -> Iterator[bytes]:
     except (OSError, lzma.LZMAError, EOFError, ValueError, MemoryError) as error:
         raise UnpackError("damaged", f"compressed data is damaged ({error})") from error
     if not unpack.eof:
-        raise UnpackError("truncated", "compressed data is cut off")
+        raise UnpackError("incomplete", "compressed data is cut off")
 
 
 def bunzip2(data: memoryview) -> Iterator[bytes]:
@@ -249,7 +249,7 @@ def unlzma_member(data: memoryview) -> Iterator[bytes]:
         yield from pieces
     except UnpackError as error:
         # Raw LZMA may end without a marker; the caller compares sizes and CRC.
-        if error.kind != "truncated":
+        if error.kind != "incomplete":
             raise
 
 

@@ -33,6 +33,8 @@ class Format:
     read: Callable[[Blob], Read]
     label: Callable[[Blob], str] | None = None
     inert: bool = False
+    aspect: bool = False
+    """A further look at what another format reads too, so no polyglot."""
 
 
 @cache

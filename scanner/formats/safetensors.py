@@ -38,7 +38,7 @@ def read(blob: Blob) -> Read:
                            fatal=True)  # fmt: skip
         return
     if 8 + length > len(blob.data):
-        yield blob.problem("truncated", "the header is cut off", fatal=True)
+        yield blob.problem("incomplete", "the header is cut off", fatal=True)
         return
     try:
         header = load_json(bytes(blob.data[8 : 8 + length]), blob.limits)

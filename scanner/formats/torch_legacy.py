@@ -43,7 +43,7 @@ def read(blob: Blob) -> Read:
             yield fact
     if len(seen.ends) < 5:
         if seen.complete:
-            yield blob.problem("truncated", "fewer than five pickles", fatal=True)
+            yield blob.problem("incomplete", "fewer than five pickles", fatal=True)
         return
     yield from _storages(blob, seen.values[4], seen.ends[4], widths)
 
@@ -65,7 +65,7 @@ def _storages(blob: Blob, keys: Value, at: int, widths: dict[str, int]) -> Read:
         count = int.from_bytes(blob.data[at : at + 8], "little")
         end = at + 8 + count * width
         if at + 8 > len(blob.data) or end > len(blob.data):
-            yield blob.problem("truncated", "storages run past the end", offset=at, fatal=True)
+            yield blob.problem("incomplete", "storages run past the end", offset=at, fatal=True)
             return
         at = end
     if at < len(blob.data):

@@ -7,14 +7,12 @@ from scanner.report import FileVerdict, Report
 from scanner.reports import Context, Output, shown
 
 _MOST = 200
+_MARKUP = {ord(char): f"&#{ord(char)};" for char in "\\`*_[]<>|!#&@"}
 
 
 def _cell(text: str) -> str:
     """Text that cannot leave its table cell or become markup."""
-    safe = shown(text)
-    for char in "\\`*_[]<>|!#&@":
-        safe = safe.replace(char, f"&#{ord(char)};")
-    return safe
+    return shown(text).translate(_MARKUP)
 
 
 def render(report: Report, context: Context) -> str:
@@ -31,11 +29,12 @@ def render(report: Report, context: Context) -> str:
         lines += ["", "| File | Format | Verdict | Finding | Severity |", "|---|---|---|---|---|"]
     for file in bad[:_MOST]:
         name = _cell(file.path)
-        told = [one for one in file.findings if one.severity > Severity.INFO] or [None]
-        for finding in told[:20]:
-            what, level = ("", "") if finding is None else (
-                f"{finding.rule}: {_cell(finding.message)}", str(finding.severity),
-            )  # fmt: skip
+        told = [
+            (f"{one.rule}: {_cell(one.message)}", str(one.severity))
+            for one in file.findings
+            if one.severity > Severity.INFO
+        ]
+        for what, level in told[:20] or [("", "")]:
             lines.append(
                 f"| {name} | {_cell(file.format)} | {file.verdict.value} | {what} | {level} |"
             )

@@ -1,0 +1,163 @@
+"""HDF5, as Keras writes weights and models: links, storage and filters that lead elsewhere.
+
+h5py reads the structure; no data is read, no link is followed. A file names other files
+through external links, external storage and virtual datasets; a filter outside the library
+loads a plug-in. A model's configuration may hold code.
+
+Source: the HDF5 file format specification, version 3.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from scanner.facts import Fact, MemberFact, ProblemFact
+from scanner.findings import Where
+from scanner.formats import Format, Read
+from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
+from scanner.formats._keras import code_in
+from scanner.reader import Blob
+
+_MAGIC = b"\x89HDF\r\n\x1a\n"
+_FILTERS = frozenset({1, 2, 3})
+"""deflate, shuffle, fletcher32: what every build of the library has."""
+_CONFIGS = ("model_config", "training_config")
+_MOST = 200_000
+
+
+class _View(io.RawIOBase):
+    """A blob as a file for h5py; read only, nothing is copied ahead."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = (0, self._at, len(self._data))[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._data[self._at : self._at + len(buffer)]
+        buffer[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
+
+
+def recognise(blob: Blob) -> bool:
+    """Whether the signature lies at byte 0, 512, 1024 or a further doubling."""
+    at = 0
+    while at + 8 <= len(blob.data) and at <= 1 << 30:
+        if bytes(blob.data[at : at + 8]) == _MAGIC:
+            return True
+        at = at * 2 if at else 512
+    return False
+
+
+def read(blob: Blob) -> Read:
+    """Yield what leads out of the file and what would run."""
+    import h5py
+
+    if blob.head(8) != _MAGIC:
+        yield blob.problem("prepended-data", "a user block lies before the HDF5 signature")
+    facts: list[Fact] = []
+    try:
+        with h5py.File(_View(blob.data), "r") as file:
+            _walk(blob, file, facts)
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        facts.append(blob.problem("malformed", f"no valid HDF5: {str(error)[:200]}", fatal=True))
+    yield from facts
+
+
+def _walk(blob: Blob, file: Any, facts: list[Fact]) -> None:
+    import h5py
+
+    seen: set[bytes] = set()
+    declared = 0
+    pending: list[tuple[str, Any]] = [("", file)]
+    while pending:
+        path, group = pending.pop()
+        _attributes(blob, path, group, facts)
+        for name in group:
+            if len(seen) > _MOST:
+                facts.append(blob.problem("limit-reached", "too many objects", fatal=True))
+                return
+            where = f"{path}/{name}"
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                facts.append(_link(blob, where, "external-link", f"{link.filename}:{link.path}"))
+                continue
+            if isinstance(link, h5py.SoftLink):
+                facts.append(_link(blob, where, "symlink", link.path))
+                continue
+            item = group[name]
+            token = bytes(repr(h5py.h5o.get_info(item.id).addr), "ascii")
+            if token in seen:
+                facts.append(_say(blob, where, "shared-object", "reached by two hard links"))
+                continue
+            seen.add(token)
+            if isinstance(item, h5py.Group):
+                pending.append((where, item))
+            elif isinstance(item, h5py.Dataset):
+                declared += _dataset(blob, where, item, facts)
+    if declared > max(len(blob.data) * 2, 1 << 20):
+        facts.append(_say(blob, "", "expands", "datasets declare far more than the file holds"))
+
+
+def _dataset(blob: Blob, where: str, item: Any, facts: list[Fact]) -> int:
+    import h5py
+
+    _attributes(blob, where, item, facts)
+    plist = item.id.get_create_plist()
+    if plist.get_external_count():
+        name = plist.get_external(0)[0]
+        text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name)
+        facts.append(_link(blob, where, "external-storage", text))
+    if plist.get_layout() == h5py.h5d.VIRTUAL:
+        facts.append(_link(blob, where, "virtual-dataset", "other datasets"))
+    for number in range(plist.get_nfilters()):
+        code = plist.get_filter(number)[0]
+        if code not in _FILTERS:
+            facts.append(_say(blob, where, "foreign-filter", f"needs the filter plug-in {code}"))
+    return int(item.size or 0) * int(item.dtype.itemsize)
+
+
+def _attributes(blob: Blob, where: str, item: Any, facts: list[Fact]) -> None:
+    for name in _CONFIGS:
+        if name not in item.attrs:
+            continue
+        value = item.attrs[name]
+        text = value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+        inner = Blob(
+            data=memoryview(text), name=name, path=blob.path, limits=blob.limits,
+            budget=blob.budget, member=f"{where}@{name}", depth=blob.depth,
+        )  # fmt: skip
+        try:
+            facts.extend(code_in(inner, load_json(text, blob.limits)))
+        except (ValueError, json.JSONDecodeError, TooDeepError, DuplicateKeyError, RecursionError):
+            facts.append(_say(blob, f"{where}@{name}", "malformed", "no valid JSON", fatal=True))
+
+
+def _say(blob: Blob, where: str, kind: str, message: str, *, fatal: bool = False) -> ProblemFact:
+    place = Where(member=where or blob.member)
+    return ProblemFact(where=place, kind=kind, message=message, fatal=fatal)
+
+
+def _link(blob: Blob, where: str, kind: str, target: str) -> MemberFact:
+    return MemberFact(
+        where=Where(member=where), name=where, kind=kind, size=0, compressed_size=0, target=target
+    )
+
+
+FORMAT = Format(name="hdf5", recognise=recognise, read=read)

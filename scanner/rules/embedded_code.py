@@ -1,0 +1,58 @@
+"""The model holds program code, or calls code that is not its library's own.
+
+Why it matters
+    Loading or running the model runs that code. The gate refuses code in a repository
+    unless a policy admits it by digest.
+Fires on
+    Python source and bytecode, scripts, libraries and executables, TorchScript, Keras
+    `Lambda` layers and custom classes, TensorFlow operations that run Python or touch
+    files, operators outside ONNX's own domains. Critical when the code visibly starts
+    processes, opens connections or decodes more code while it is imported.
+Stays quiet on
+    Configuration and text that merely mention code.
+Remedy
+    Ask for weights and configuration alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scanner.facts import CodeFact
+from scanner.findings import Severity
+from scanner.rules import Message, Rule
+
+_HIGH = frozenset({"elf", "pe", "macho", "shell", "python-bytecode", "keras-lambda", "executable"})
+_DANGEROUS = (
+    "os.system", "os.popen", "os.exec", "os.spawn", "os.posix_spawn", "os.fork", "os.startfile",
+    "posix.", "subprocess", "pty", "socket", "ctypes", "urllib.request", "requests", "httpx",
+    "ftplib", "smtplib", "telnetlib", "http.client", "paramiko", "marshal.loads", "eval", "exec",
+    "compile", "__import__", "builtins.eval", "builtins.exec", "runpy", "code.", "importlib.",
+    "pickle.load", "pickle.loads", "shutil.rmtree", "os.remove", "os.unlink",
+)  # fmt: skip
+
+
+def dangerous(name: str) -> bool:
+    """Whether a dotted name starts processes, talks to the network or runs more code."""
+    return any(
+        name == bad or (name.startswith(bad) and (bad.endswith(".") or name[len(bad)] in "._eflpv"))
+        for bad in _DANGEROUS
+    )
+
+
+def check(fact: CodeFact) -> Iterator[Message]:
+    """Yield one message for the code."""
+    names = ", ".join(fact.names[:5])
+    about = f" ({fact.detail})" if fact.detail else ""
+    text = f"{fact.language} code{': ' + names if names else ''}{about}"
+    severity = Severity.HIGH if fact.language in _HIGH else Severity.MEDIUM
+    called = [name for name in fact.names if dangerous(name)]
+    if fact.language == "python" and called:
+        severity = Severity.CRITICAL
+        text = f"Python that calls {', '.join(called[:5])} while it is imported"
+    if fact.language == "tensorflow-op" and fact.detail == "runs Python or touches files":
+        severity = Severity.CRITICAL
+    yield Message(text=text, severity=severity, evidence={"language": fact.language})
+
+
+RULE = Rule(id="embedded-code", reads=CodeFact, severity=Severity.MEDIUM, check=check)
