@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from secureload.cli.console import (
     EXIT_CODES,
+    entry_json,
     fail_with,
     printable,
     progress,
@@ -91,36 +92,13 @@ def command(
             return EXIT_CODES[refused.verdict.decision]
         return fail_with(refused)
     if format_ == "json":
-        show_json(_entry_json(entry))
+        show_json({"schema": "secureload.admission/1", **entry_json(entry), "warm": entry.warm})
     elif format_ == "path":
         say(str(entry.path))
     else:
         show_verdict(entry.verdict)
         _show_entry(entry)
     return 0
-
-
-def _entry_json(entry: CacheEntry) -> dict[str, Any]:
-    return {
-        "schema": "secureload.admission/1",
-        **verdict_json(entry.verdict),
-        "admission": entry.admission,
-        "path": str(entry.path),
-        "warm": entry.warm,
-        "files": [
-            {"path": file.path, "size": file.size, "sha256": file.sha256} for file in entry.files
-        ],
-        "conversions": [
-            {
-                "converter": conversion.converter,
-                "inputs": list(conversion.inputs),
-                "outputs": list(conversion.outputs),
-                "tensors": len(conversion.tensors),
-                "notes": list(conversion.notes),
-            }
-            for conversion in entry.conversions
-        ],
-    }
 
 
 def _show_entry(entry: CacheEntry) -> None:

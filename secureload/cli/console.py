@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import click
 
 from secureload.errors import Refused, SecureloadError, UsageError
-from secureload.flow import Decision, Reason, Verdict
+from secureload.flow import CacheEntry, Decision, Reason, Verdict
 
 EXIT_CODES = {Decision.ALLOW: 0, Decision.DENY: 1, Decision.ERROR: 2}
 """What a shell sees of a decision."""
@@ -148,6 +148,29 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "ruleset": verdict.ruleset,
         "reasons": [plain(reason) for reason in verdict.reasons],
         "warnings": [plain(reason) for reason in verdict.warnings],
+    }
+
+
+def entry_json(entry: CacheEntry) -> dict[str, Any]:
+    """An admission as plain values, `secureload.admission/1` without the schema key."""
+    return {
+        **verdict_json(entry.verdict),
+        "admission": entry.admission,
+        "path": str(entry.path),
+        "source": {"kind": entry.source.kind, "location": entry.source.location},
+        "files": [
+            {"path": file.path, "size": file.size, "sha256": file.sha256} for file in entry.files
+        ],
+        "conversions": [
+            {
+                "converter": conversion.converter,
+                "inputs": list(conversion.inputs),
+                "outputs": list(conversion.outputs),
+                "tensors": len(conversion.tensors),
+                "notes": list(conversion.notes),
+            }
+            for conversion in entry.conversions
+        ],
     }
 
 

@@ -122,6 +122,7 @@ def command(
 ) -> int:
     """Scan, suppress what was reviewed, judge, print."""
     from scanner import Severity
+    from secureload.cli.suppress import named
     from secureload.policy import judge_report
 
     for path in paths:
@@ -137,7 +138,7 @@ def command(
             shown(f"files scanned, last {file.path}", done, 0)
 
         report = _scan(paths, policy, include, exclude, jobs, digest, tell)
-    report = _suppress(report, ignore_file, baseline, quiet=quiet)
+    report = _suppress(named(report), ignore_file, baseline, quiet=quiet)
     if severity_threshold is not None:
         from secureload.cli.suppress import above
 

@@ -65,6 +65,24 @@ def fingerprint(file: FileResult, finding: Finding) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
+def named(report: Report) -> Report:
+    """Put each finding's fingerprint into its evidence, for ignore files to cite."""
+
+    def mark(file: FileResult, finding: Finding) -> Finding:
+        name = fingerprint(file, finding)
+        if not name or finding.severity is Severity.INFO:
+            return finding
+        return replace(finding, evidence={**finding.evidence, "fingerprint": name})
+
+    return replace(
+        report,
+        files=tuple(
+            replace(file, findings=tuple(mark(file, finding) for finding in file.findings))
+            for file in report
+        ),
+    )
+
+
 def ignored(report: Report, path: Path, today: dt.date) -> Suppressed:
     """Turn what an ignore file lists into information.
 
