@@ -343,7 +343,7 @@ def _read(top: Blob, facts: list[Fact]) -> list[str]:
 
 
 def _enter(blob: Blob, facts: list[Fact]) -> Iterator[tuple[Blob, Iterator[Fact | Blob]]]:
-    if not blob.data:
+    if not len(blob.data):
         return
     if blob.depth > blob.limits.archive_depth:
         facts.append(
