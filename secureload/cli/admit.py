@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from secureload.cli.console import (
-    EXIT_CODES,
     entry_json,
+    exit_code,
     fail_with,
     printable,
     progress,
@@ -89,7 +89,7 @@ def command(
     except Refused as refused:
         if format_ == "json":
             show_json({"schema": "secureload.admission/1", **verdict_json(refused.verdict)})
-            return EXIT_CODES[refused.verdict.decision]
+            return exit_code(refused.verdict.decision)
         return fail_with(refused)
     if format_ == "json":
         show_json({"schema": "secureload.admission/1", **entry_json(entry), "warm": entry.warm})

@@ -11,15 +11,16 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from secureload.errors import Refused, SecureloadError, UsageError
-from secureload.flow import CacheEntry, Decision, Reason, Verdict
 
-EXIT_CODES = {Decision.ALLOW: 0, Decision.DENY: 1, Decision.ERROR: 2}
-"""What a shell sees of a decision."""
+if TYPE_CHECKING:
+    from secureload.flow import CacheEntry, Decision, Reason, Verdict
+
+_EXIT_CODES = {"allow": 0, "deny": 1, "error": 2}
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 _PROGRESS_AFTER_S = 0.5
@@ -88,25 +89,30 @@ def fail(message: str, hint: str = "") -> None:
         say(f"{click.style('hint:', fg='cyan')}  {printable(hint)}", err=True)
 
 
+def exit_code(decision: Decision) -> int:
+    """What a shell sees of a decision."""
+    return _EXIT_CODES[decision.value]
+
+
 def fail_with(error: SecureloadError) -> int:
     """Print an accident or a refusal and return its exit code."""
     if isinstance(error, Refused):
         show_verdict(error.verdict, err=True)
-        return EXIT_CODES[error.verdict.decision]
+        return exit_code(error.verdict.decision)
     fail(error.message, error.hint)
     return 2
 
 
 _WORDS = {
-    Decision.ALLOW: ("allowed", "green"),
-    Decision.DENY: ("refused", "red"),
-    Decision.ERROR: ("no decision", "yellow"),
+    "allow": ("allowed", "green"),
+    "deny": ("refused", "red"),
+    "error": ("no decision", "yellow"),
 }
 
 
 def show_verdict(verdict: Verdict, *, err: bool = False) -> None:
     """Print a decision with every reason and warning, one a line."""
-    word, colour = _WORDS[verdict.decision]
+    word, colour = _WORDS[verdict.decision.value]
     subject = printable(verdict.subject)
     policy = f"policy {printable(verdict.policy.name)} {verdict.policy.digest[:19]}"
     say(f"{click.style(word, fg=colour, bold=True)}  {subject}  ({policy})", err=err)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from secureload.cli.console import EXIT_CODES, fail, printable, say, show_json
+from secureload.cli.console import exit_code, fail, printable, say, show_json
 from secureload.cli.options import format_option, load_policy, policy_option
 from secureload.errors import UsageError
 
@@ -73,7 +73,7 @@ def command(file: Path, policy_name: str | None, most: int, format_: str) -> int
     if not programs:
         fail(f"{file}: there is no pickle in it", f"`secureload scan {file}` says what it is")
         return 2
-    return EXIT_CODES[judgement.decision]
+    return exit_code(judgement.decision)
 
 
 def _plain(program: Program) -> dict[str, object]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from secureload.cli.console import (
-    EXIT_CODES,
+    exit_code,
     fail,
     progress,
     save,
@@ -153,7 +153,7 @@ def command(
     if not report.files:
         fail("there was no file to scan", "check the paths, --include and --exclude")
         return 2
-    return EXIT_CODES[judgement.decision]
+    return exit_code(judgement.decision)
 
 
 def _scan(
@@ -247,7 +247,7 @@ def _render(
         reasons=tuple(str(reason) for reason in judgement.reasons),
         colour=colour,
         width=shutil.get_terminal_size().columns,
-        version=version(),
+        version=version() if format_ in ("sarif", "junit") else "",
         pages=pages,
     )
     return reports.render(report, format_, context)
