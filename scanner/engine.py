@@ -11,7 +11,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -210,6 +209,8 @@ def _results(found: list[_Found], options: Options, jobs: int) -> Iterator[FileR
     if jobs <= 1 or len(found) < 2:
         yield from (_examine(item, options) for item in found)
         return
+    from concurrent.futures import ProcessPoolExecutor
+
     with ProcessPoolExecutor(min(jobs, len(found))) as pool:
         yield from pool.map(partial(_examine, options=options), found, chunksize=4)
 

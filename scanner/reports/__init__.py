@@ -57,7 +57,12 @@ def render(report: Report, form: str, context: Context | None = None) -> str:
     Raises:
         KeyError: There is no such output.
     """
-    return outputs()[form].render(report, context or Context())
+    # Only this one is imported: the XML of JUnit alone costs more than a small scan.
+    known = {module.name for module in pkgutil.iter_modules(__path__)}
+    if form not in known or form.startswith("_"):
+        raise KeyError(form)
+    output: Output = importlib.import_module(f"{__name__}.{form}").OUTPUT
+    return output.render(report, context or Context())
 
 
 def shown(text: str) -> str:

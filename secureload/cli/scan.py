@@ -247,7 +247,7 @@ def _render(
         reasons=tuple(str(reason) for reason in judgement.reasons),
         colour=colour,
         width=shutil.get_terminal_size().columns,
-        version=version() if format_ in ("sarif", "junit") else "",
+        version=version() if format_ in ("sarif", "junit") else "0",
         pages=pages,
     )
     return reports.render(report, format_, context)
