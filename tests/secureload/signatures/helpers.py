@@ -133,7 +133,7 @@ def _claim(path: str, oid: str, data: bytes) -> FileClaim:
     return FileClaim(path=path, size=int(rows["size"]), git_oid=oid, sha256=digest)
 
 
-def changed(listing: Listing, path: str, **changes: object) -> Listing:
+def changed(listing: Listing, path: str, /, **changes: object) -> Listing:
     """The listing of a server that lies about one file."""
     claims = tuple(
         replace(claim, **changes) if claim.path == path else claim  # type: ignore[arg-type]
