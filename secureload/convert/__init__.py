@@ -1,1 +1,85 @@
-"""To be written."""
+"""Conversion: any legacy weights to safetensors, nothing executed, at the speed of a copy.
+
+`convert` is the gate's stage: a quarantined snapshot and a policy's approval become a folder
+of safe files. `convert_path` does the same for files on disk, and `verify_conversion` proves
+an old conversion again. Formats are one file each, with a constant `CONVERTER`; `state` and
+`tying` give tensors their names, `writer` lays out the file, `copy`, `gather` and `pack`
+move the bytes and prove them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from secureload.convert import configs, safetensors
+from secureload.convert.configs import MENDS
+from secureload.convert.folder import CONVERTERS, Folder, convert_folder
+from secureload.convert.path import Converted, convert_path, verify_conversion
+from secureload.errors import ConversionError, SecureloadError
+from secureload.flow import Approval, Artifact, Snapshot
+
+__all__ = [
+    "MENDS",
+    "VERSION",
+    "Converted",
+    "convert",
+    "convert_path",
+    "verify_conversion",
+]
+
+_RULES = 1
+"""Raised when names, tying or plans change, so that old admissions are converted again."""
+
+
+def _version() -> str:
+    parts = [converter.id for converter in (*CONVERTERS, safetensors.CONVERTER)]
+    scrubber = hashlib.sha256(Path(configs.__file__).read_bytes()).hexdigest()[:12]
+    return ",".join([f"rules/{_RULES}", *parts, f"scrub/{scrubber}"])
+
+
+VERSION: str = _version()
+"""Identifies all converters together: equal versions give equal bytes for equal inputs."""
+
+Progress = Callable[[str, int, int], None]
+
+
+def convert(
+    snapshot: Snapshot, approval: Approval, staging: Path, *, progress: Progress | None = None
+) -> Artifact:
+    """Bring every file of an approved snapshot into the folder `staging` as a safe file.
+
+    The bytes converted are those that were scanned: each file's SHA-256 is taken again from
+    the very buffers that are copied. `progress` gets a label, bytes done and bytes in all.
+
+    Raises:
+        TypeError: there is no approval, or it is for another snapshot.
+        ConversionError: a file cannot be converted, and must not be copied.
+        IntegrityError: a file changed since it was fetched.
+    """
+    if not isinstance(approval, Approval) or approval.snapshot_digest != snapshot.digest:
+        raise TypeError("convert needs the approval that policy.decide gave for this snapshot")
+    total, done = sum(file.size for file in snapshot.files), 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done = min(done + count, total)
+        if progress is not None:
+            progress("convert", done, total)
+
+    folder = Folder(
+        root=snapshot.root,
+        files={file.path: file.sha256 for file in snapshot.files},
+        approved=True,
+    )
+    try:
+        files, conversions = convert_folder(folder, staging, progress=advance)
+    except SecureloadError:
+        raise
+    except OSError as error:
+        raise ConversionError(
+            f"{error.filename or staging}: {error.strerror or error}",
+            hint="make room or choose another place with $SECURELOAD_HOME",
+        ) from error
+    return Artifact(snapshot=snapshot, root=staging, files=files, conversions=conversions)

@@ -226,7 +226,10 @@ def transfer(
                     digests.put([(digest, part) for _, _, digest, part in found])
                 if crcs:
                     crcs.put(
-                        [(crc, view[a - begin : b - begin]) for a, b, crc in checked.within(begin, end)]
+                        [
+                            (crc, view[a - begin : b - begin])
+                            for a, b, crc in checked.within(begin, end)
+                        ]
                     )
                 if complete:
                     complete.put([(total, view)])
@@ -265,7 +268,9 @@ class _Spans(Generic[_T]):
             self._open.append(self.ordered[self._next])
             self._next += 1
         found = [
-            (max(low, begin), min(high, end), item) for low, high, item in self._open if high > begin
+            (max(low, begin), min(high, end), item)
+            for low, high, item in self._open
+            if high > begin
         ]
         self._open = [span for span in self._open if span[1] > end]
         return found

@@ -9,7 +9,7 @@ from typing import Any
 
 def _fastest() -> Callable[[Any, int], int]:
     try:
-        from isal import isal_zlib
+        from isal import isal_zlib  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         return zlib.crc32
     accelerated: Callable[[Any, int], int] = isal_zlib.crc32

@@ -101,7 +101,7 @@ def gather(source: int, name: str, view: View) -> Iterator[memoryview]:
             strides = tuple(step * element.itemsize for step in steps)
             target[...] = np.ndarray(lengths, element, data, 0, strides)
         _resolve(part, view)
-        yield memoryview(part).cast("B")
+        yield part.data.cast("B")
 
 
 def _blocks(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanner.limits import LIMITS
-from secureload.convert.copy import Piece, Progress, created, transfer, write_all
+from secureload.convert.copy import Measured, Piece, Progress, created, transfer, write_all
 from secureload.convert.gather import gather
 from secureload.convert.weights import Opened, Tensor, Weights
 from secureload.convert.writer import Layout, Slot, lay_out
@@ -45,10 +45,16 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Packed:
-    """A file that was written, and the proof of each tensor in it, in file order."""
+    """A file that was written, and the proof of each tensor in it, in file order.
+
+    `header` is how many bytes come before the first tensor, `tied` the names that stand in
+    the metadata for one that was kept.
+    """
 
     file: ArtifactFile
     proofs: tuple[TensorProof, ...]
+    header: int
+    tied: tuple[str, ...]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,9 +72,13 @@ def pack(
     outputs: Sequence[Output],
     folder: Path,
     *,
+    verify: bool = True,
     progress: Progress | None = None,
 ) -> tuple[Packed, ...]:
     """Write `outputs` below `folder`, synced to disk.
+
+    With `verify` each file is read back and every tensor measured again; without, the
+    proofs rest on the digests of the buffers that were written, and files have no digest.
 
     Raises:
         ConversionError: a source is damaged, or the outputs would be absurdly large.
@@ -97,7 +107,7 @@ def pack(
             write_all(target.descriptor, target.layout.header, 0)
         for number, source in enumerate(sources):
             _copy(number, source, targets, progress)
-        return tuple(_prove(sources, target) for target in targets)
+        return tuple(_prove(sources, target, verify) for target in targets)
 
 
 def check_expansion(sources: Sequence[Source], size: int) -> None:
@@ -164,7 +174,7 @@ def _copy(
         target.digests[tensor.name] = total.hexdigest()
 
 
-def _prove(sources: Sequence[Source], target: _Target) -> Packed:
+def _prove(sources: Sequence[Source], target: _Target, verify: bool) -> Packed:
     """Read a file back while the disk catches up, and compare it with what went in."""
     failure: list[OSError] = []
 
@@ -176,21 +186,23 @@ def _prove(sources: Sequence[Source], target: _Target) -> Packed:
 
     syncing = threading.Thread(target=sync, name="fsync", daemon=True)
     syncing.start()
+    slots = target.layout.slots
+    read_back = Measured(pieces=tuple(target.digests[slot.name] for slot in slots), whole="")
     try:
-        slots = target.layout.slots
-        measured = transfer(
-            target.descriptor,
-            target.output.name,
-            [Piece(begin=slot.begin, end=slot.end) for slot in slots],
-            whole=True,
-        )
+        if verify:
+            read_back = transfer(
+                target.descriptor,
+                target.output.name,
+                [Piece(begin=slot.begin, end=slot.end) for slot in slots],
+                whole=True,
+            )
     finally:
         syncing.join()
     if failure:
         raise failure[0]
     tensors = {tensor.name: (origin, tensor) for origin, tensor in target.output.tensors}
     proofs = []
-    for slot, digest in zip(slots, measured.pieces, strict=True):
+    for slot, digest in zip(slots, read_back.pieces, strict=True):
         origin, tensor = tensors[slot.name]
         if digest != target.digests[slot.name]:
             raise IntegrityError(
@@ -206,10 +218,10 @@ def _prove(sources: Sequence[Source], target: _Target) -> Packed:
                 source=f"{sources[origin].file.name}:{tensor.source}",
             )
         )
-    assert measured.whole is not None
+    assert read_back.whole is not None
     return Packed(
-        file=ArtifactFile(
-            path=target.output.name, size=target.layout.size, sha256=measured.whole
-        ),
+        file=ArtifactFile(path=target.output.name, size=target.layout.size, sha256=read_back.whole),
         proofs=tuple(proofs),
+        header=len(target.layout.header),
+        tied=tuple(name for name in target.output.metadata if name != "format"),
     )

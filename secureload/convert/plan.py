@@ -62,7 +62,7 @@ def plan_folder(kinds: Mapping[str, Kind], read_index: Callable[[str], Mapping[s
         ConversionError: an index names what is not there or lies elsewhere, or weights are
             in a format that has no converter.
     """
-    safe = {_set_of(path) for path, kind in kinds.items() if kind is Kind.SAFETENSORS}
+    safe = {set_of(path) for path, kind in kinds.items() if kind is Kind.SAFETENSORS}
     dropped: dict[str, str] = {}
     groups: list[Group] = []
     grouped: set[str] = set()
@@ -72,7 +72,7 @@ def plan_folder(kinds: Mapping[str, Kind], read_index: Callable[[str], Mapping[s
         shards = index_shards(path, read_index(path))
         missing = [shard for shard in shards if shard not in kinds]
         legacy = [shard for shard in shards if kinds.get(shard) is Kind.WEIGHTS]
-        if _set_of(path) in safe and not path_is_safetensors_index(path):
+        if set_of(path) in safe and not path_is_safetensors_index(path):
             dropped[path] = "the same weights are there as safetensors"
         elif missing:
             raise ConversionError(
@@ -96,7 +96,7 @@ def plan_folder(kinds: Mapping[str, Kind], read_index: Callable[[str], Mapping[s
                 hint="an index must name weights of one format in its own folder",
             )
     for path, kind in sorted(kinds.items()):
-        if kind is Kind.WEIGHTS and _set_of(path) in safe:
+        if kind is Kind.WEIGHTS and set_of(path) in safe:
             dropped[path] = "the same weights are there as safetensors"
         elif kind is Kind.WEIGHTS and path not in grouped:
             groups.append(Group(inputs=(path,), outputs=(renamed(path),)))
@@ -128,7 +128,11 @@ def index_shards(path: str, index: Mapping[str, Any]) -> list[str]:
         ConversionError: it is no index, or a name points out of its folder.
     """
     names = index.get("weight_map")
-    if not isinstance(names, dict) or not names or not all(isinstance(n, str) for n in names.values()):
+    if (
+        not isinstance(names, dict)
+        or not names
+        or not all(isinstance(n, str) for n in names.values())
+    ):
         raise ConversionError(
             f"{path}: no `weight_map` of tensor names to file names",
             hint="fetch the index again, or remove it if the model is one file",
@@ -164,8 +168,8 @@ def _stem(stem: str) -> str:
     return "model" if stem == "pytorch_model" else stem
 
 
-def _set_of(path: str) -> tuple[str, str]:
-    """Folder and stem that all files of one set of weights share, whatever their format."""
+def set_of(path: str) -> tuple[str, str]:
+    """Return the folder and stem that all files of one set of weights share."""
     folder, base = path[: -len(_base(path))], _base(path)
     index = _INDEX.match(base)
     if index:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,15 +17,30 @@ from secureload.errors import ConversionError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened:
-    """A source file, open for reading: `name` is what messages call it, `size` in bytes."""
+    """A source file, open for reading: `name` is what messages call it, `size` in bytes.
+
+    `approved` says that a policy has judged the file's scan; otherwise the converter itself
+    refuses what is more than a plain checkpoint.
+    """
 
     descriptor: int
     name: str
     size: int
+    approved: bool = False
 
     def read(self, count: int, offset: int) -> bytes:
         """Read up to `count` bytes at `offset`; fewer at the end of the file."""
         return os.pread(self.descriptor, count, offset)
+
+    @contextmanager
+    def mapped(self) -> Iterator[mmap.mmap]:
+        """Map the file for reading headers and pickles."""
+        data = mmap.mmap(self.descriptor, self.size, access=mmap.ACCESS_READ)
+        try:
+            yield data
+        finally:
+            with suppress(BufferError):
+                data.close()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,417 @@
+"""`secureload convert`: files and folders on disk, published in one step or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from secureload.convert.configs import scrub
+from secureload.convert.copy import Piece, transfer
+from secureload.convert.folder import (
+    Folder,
+    convert_folder,
+    kind_of,
+    open_file,
+    plan_of,
+    read_json,
+    read_small,
+    write_small,
+)
+from secureload.convert.gather import gather
+from secureload.convert.pack import Source, pack
+from secureload.convert.plan import Kind, index_shards, is_index, renamed, set_of
+from secureload.convert.shards import (
+    check_names,
+    index_json,
+    plan_output,
+    split,
+    unsharded,
+    values_json,
+    values_path,
+)
+from secureload.convert.tying import untie
+from secureload.errors import ConversionError, IntegrityError, SecureloadError, UsageError
+from secureload.flow import ArtifactFile, Conversion, TensorProof
+
+Progress = Callable[[str, int, int], None]
+
+_SUFFIX = ".safetensors"
+_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?i?b?)", re.IGNORECASE)
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Converted:
+    """What a conversion wrote: `root` is the folder that `files` are relative to."""
+
+    root: Path
+    files: tuple[ArtifactFile, ...]
+    conversions: tuple[Conversion, ...]
+
+
+def convert_path(
+    source: Path,
+    destination: Path,
+    *,
+    max_shard_size: int | str | None = None,
+    verify: bool = True,
+    progress: Progress | None = None,
+) -> Converted:
+    """Convert a weights file, an index with its shards, or a folder, executing nothing.
+
+    A destination that ends in `.safetensors` is a file, which takes all the tensors of the
+    source; anything else is a folder. `max_shard_size` is in bytes, or text like `5GB`; the
+    weights are then distributed anew. With `verify` what was written is read back and
+    measured again. Nothing is left behind on failure, and an existing file is replaced in
+    one step.
+
+    Raises:
+        UsageError: source and destination do not go together.
+        ConversionError: the source cannot be converted; the message names what is wrong.
+    """
+    limit = parse_size(max_shard_size) if max_shard_size is not None else None
+    if not source.exists():
+        raise UsageError(f"{source} does not exist", hint="give a file or a folder")
+    single = destination.suffix == _SUFFIX
+    if single and destination.is_dir():
+        raise UsageError(f"{destination} is a folder", hint="choose another name")
+    if not single and destination.exists() and (
+        not destination.is_dir() or any(destination.iterdir())
+    ):  # fmt: skip
+        raise UsageError(
+            f"{destination} exists and is not an empty folder",
+            hint="choose a new folder, or a file that ends in .safetensors",
+        )
+    advance = _Advance(progress, _size_of(source))
+    try:
+        with _staging(destination) as staging:
+            if source.is_dir() and not single:
+                files, conversions = convert_folder(
+                    _folder(source), staging, limit=limit, progress=advance
+                )
+                made = Converted(root=destination, files=files, conversions=conversions)
+            else:
+                made = _regroup(source, destination, staging, limit, verify, advance)
+            _publish(staging, destination, made, single)
+            return made
+    except SecureloadError:
+        raise
+    except OSError as error:
+        raise ConversionError(
+            f"{error.filename or destination}: {error.strerror or error}",
+            hint="check free space and permissions",
+        ) from error
+
+
+def parse_size(text: int | str) -> int:
+    """Read a size in bytes: a number, or text like `500MB`, `5GB`, `2GiB`.
+
+    Raises:
+        UsageError: it is neither, or not positive.
+    """
+    if isinstance(text, int):
+        size = text
+    else:
+        found = _SIZE.fullmatch(text.strip())
+        if found is None:
+            raise UsageError(f"{text!r} is not a size", hint="write 500MB, 5GB or 2GiB")
+        unit = found["unit"].lower()
+        letter = unit[:1] if unit[:1] in _BINARY else ""
+        factor = _BINARY[letter] if letter and "i" in unit else _UNITS[letter]
+        size = math.floor(float(found["number"]) * factor)
+    if size <= 0:
+        raise UsageError(f"{text!r} is not a positive size", hint="write 500MB, 5GB or 2GiB")
+    return size
+
+
+class _Advance:
+    """Counts bytes done for whoever shows progress."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0
+
+    def __call__(self, count: int) -> None:
+        self.done = min(self.done + count, self.total)
+        if self.progress is not None:
+            self.progress("convert", self.done, self.total)
+
+
+def _folder(root: Path) -> Folder:
+    files = sorted(
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if not path.is_dir() and ".git" not in path.relative_to(root).parts
+    )
+    return Folder(root=root, files=dict.fromkeys(files))
+
+
+def _size_of(source: Path) -> int:
+    if source.is_file():
+        return source.stat().st_size
+    return sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
+
+
+@contextmanager
+def _staging(destination: Path) -> Iterator[Path]:
+    """Give a folder beside the destination that is gone afterwards, whatever happens."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    staging = destination.parent / f".{destination.name}.{secrets.token_hex(6)}.partial"
+    staging.mkdir()
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _publish(staging: Path, destination: Path, made: Converted, single: bool) -> None:
+    for folder in {staging / file.path for file in made.files}:
+        _sync(folder.parent)
+    if single:
+        # The weights come last: whoever sees them finds what lies beside them too.
+        for file in sorted(made.files, key=lambda file: file.path == destination.name):
+            (staging / file.path).replace(destination.parent / file.path)
+    else:
+        if destination.exists():
+            destination.rmdir()
+        staging.rename(destination)
+    _sync(destination.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# -- one set of weights, distributed anew --------------------------------------------------
+
+
+def _weights_files(source: Path) -> list[tuple[Path, str]]:
+    """List the files that make up the one set of weights at `source`, with their names."""
+    if source.is_file():
+        if not is_index(source.name):
+            return [(source, source.name)]
+        folder = _folder(source.parent)
+        shards = _shards(folder, source.name)
+        return [(source.parent / shard, shard) for shard in shards]
+    folder = _folder(source)
+    indexes = [path for path in folder.files if is_index(path)]
+    if len(indexes) == 1:
+        return [(source / shard, shard) for shard in _shards(folder, indexes[0])]
+    kinds = {}
+    for path in folder.files:
+        with folder.open(path) as file:
+            kinds[path] = kind_of(file)[0]
+    for wanted in (Kind.SAFETENSORS, Kind.WEIGHTS):
+        found = [path for path, kind in kinds.items() if kind is wanted]
+        if len(found) == 1:
+            return [(source / found[0], found[0])]
+        if found:
+            raise UsageError(
+                f"{source} holds several sets of weights: {', '.join(found[:5])}",
+                hint="name one file, or a folder as destination without --max-shard-size",
+            )
+    raise UsageError(f"{source} holds no weights", hint="name the weights file itself")
+
+
+def _shards(folder: Folder, index: str) -> list[str]:
+    shards = index_shards(index, read_json(folder, index))
+    missing = [shard for shard in shards if shard not in folder.files]
+    if missing:
+        raise ConversionError(f"{index} names {missing[0]}, which is not there", hint="fetch it")
+    return shards
+
+
+@contextmanager
+def _sources(files: Sequence[tuple[Path, str]]) -> Iterator[list[Source]]:
+    with ExitStack() as stack:
+        sources = []
+        for path, name in files:
+            file = stack.enter_context(open_file(path, name))
+            _, converter = kind_of(file)
+            if converter is None:
+                raise ConversionError(
+                    f"{name} is in no format that can be converted",
+                    hint="torch's zip, legacy and tar files and safetensors can",
+                )
+            sources.append(Source(file=file, weights=converter.read(file)))
+        yield sources
+
+
+def _regroup(
+    source: Path,
+    destination: Path,
+    staging: Path,
+    limit: int | None,
+    verify: bool,
+    progress: Callable[[int], None],
+) -> Converted:
+    """Write all tensors of one set of weights to one file, or to shards of a limited size."""
+    files = _weights_files(source)
+    single = destination.suffix == _SUFFIX
+    if single:
+        name = destination.name
+    else:
+        name = Path(renamed(files[0][1])).name
+        if len(files) > 1:
+            name = unsharded(name)
+    with _sources(files) as sources:
+        whole, notes = plan_output(name, sources)
+        outputs = split(whole, limit)
+        if single and len(outputs) > 1:
+            raise UsageError(
+                f"{len(outputs)} shards do not fit into the one file {destination.name}",
+                hint="give a folder as destination",
+            )
+        notes[:0] = [note for one in sources for note in one.weights.notes]
+        packed = pack(sources, outputs, staging, verify=verify, progress=progress)
+        check_names(packed)
+        extra = []
+        if len(outputs) > 1:
+            extra.append(write_small(staging, f"{name}.index.json", index_json(packed)))
+        values = {one.file.name: one.weights.values for one in sources if one.weights.values}
+        if values:
+            beside = values_path(name, ())
+            content = values if len(sources) > 1 else next(iter(values.values()))
+            extra.append(write_small(staging, beside, values_json(content)))
+            notes.append(f"values that are no tensors are in {beside}")
+        converters = sorted({one.weights.converter for one in sources})
+    written = (*(one.file for one in packed), *extra)
+    conversion = Conversion(
+        converter=",".join(converters),
+        inputs=tuple(name for _, name in files),
+        outputs=tuple(file.path for file in written),
+        tensors=tuple(proof for one in packed for proof in one.proofs),
+        notes=tuple(notes),
+    )
+    return Converted(
+        root=destination.parent if single else destination,
+        files=tuple(sorted(written, key=lambda file: file.path)),
+        conversions=(conversion,),
+    )
+
+
+# -- proving it again ----------------------------------------------------------------------
+
+
+def verify_conversion(source: Path, destination: Path) -> tuple[TensorProof, ...]:
+    """Prove an old conversion again: every tensor's bytes, from both sides, executing nothing.
+
+    Files that were copied or scrubbed are compared byte for byte. Returns the proofs.
+
+    Raises:
+        IntegrityError: a tensor or file is missing, added, or not equal; the message names it.
+        ConversionError: either side cannot be read.
+    """
+    for path in (source, destination):
+        if not path.exists():
+            raise UsageError(f"{path} does not exist", hint="give what was converted, and to what")
+    if source.is_dir() and destination.is_dir():
+        return _verify_folder(_folder(source), _folder(destination))
+    with _sources(_weights_files(source)) as old, _sources(_weights_files(destination)) as new:
+        return _same(old, new)
+
+
+def _verify_folder(source: Folder, destination: Folder) -> tuple[TensorProof, ...]:
+    plan, _, readers = plan_of(source)
+    proofs: list[TensorProof] = []
+    expected = set(plan.copies)
+    for path in plan.copies:
+        if path not in destination.files:
+            raise IntegrityError(f"{path} is missing", hint="convert the source again")
+        if not _same_file(source, destination, path):
+            raise IntegrityError(f"{path} is not what it was", hint="convert the source again")
+    for group in plan.groups:
+        members = [path for path in destination.files if set_of(path) == set_of(group.outputs[0])]
+        shards = [path for path in members if path.endswith(_SUFFIX)]
+        if not shards:
+            raise IntegrityError(f"{group.outputs[0]} is missing", hint="convert the source again")
+        with ExitStack() as stack:
+            old = []
+            for path in group.inputs:
+                file = stack.enter_context(source.open(path))
+                old.append(Source(file=file, weights=readers[path].read(file)))
+            files = [(destination.root / path, path) for path in shards]
+            proofs.extend(_same(old, stack.enter_context(_sources(files))))
+        expected.update(members)
+        for one, output in zip(old, group.outputs, strict=True):
+            if not one.weights.values:
+                continue
+            beside = values_path(output, source.files)
+            expected.add(beside)
+            content = values_json(one.weights.values)
+            if beside not in destination.files or read_small(destination, beside) != content:
+                raise IntegrityError(f"{beside} is not what it was", hint="convert again")
+    added = sorted(set(destination.files) - expected)
+    if added:
+        raise IntegrityError(f"{added[0]} comes from no file of the source", hint="remove it")
+    return tuple(proofs)
+
+
+def _same_file(source: Folder, destination: Folder, path: str) -> bool:
+    if path.endswith(".json"):
+        return scrub(path, read_small(source, path))[0] == read_small(destination, path)
+    sums = []
+    for folder in (source, destination):
+        with folder.open(path) as file:
+            sums.append(transfer(file.descriptor, path, (), whole=True).whole)
+    return sums[0] == sums[1]
+
+
+def _same(old: Sequence[Source], new: Sequence[Source]) -> tuple[TensorProof, ...]:
+    """Compare two sets of weights, tensor by tensor."""
+    was = {proof.name: proof for one in old for proof in _measure(one)}
+    now = {proof.name: proof for one in new for proof in _measure(one)}
+    for name in sorted(was.keys() | now.keys()):
+        first, second = was.get(name), now.get(name)
+        if first is None or second is None:
+            side = "source" if first is None else "destination"
+            raise IntegrityError(f"tensor {name!r} is not in the {side}", hint="convert again")
+        if (first.dtype, first.shape, first.sha256) != (second.dtype, second.shape, second.sha256):
+            raise IntegrityError(
+                f"tensor {name!r} differs: {first.dtype} {list(first.shape)} {first.sha256}, "
+                f"converted {second.dtype} {list(second.shape)} {second.sha256}",
+                hint="convert the source again",
+            )
+    return tuple(was[name] for name in sorted(was))
+
+
+def _measure(source: Source) -> list[TensorProof]:
+    """Digest every tensor of one file that is not tied to another one."""
+    file = source.file
+    kept = untie(source.weights.tensors).kept
+    plain = [tensor for tensor in kept if tensor.view.plain]
+    measured = transfer(
+        file.descriptor,
+        file.name,
+        [Piece(begin=t.view.begin, end=t.view.begin + t.view.size) for t in plain],
+        records=source.weights.records,
+    )
+    sums = {tensor.name: digest for tensor, digest in zip(plain, measured.pieces, strict=True)}
+    for tensor in kept:
+        if tensor.name not in sums:
+            total = hashlib.sha256()
+            for block in gather(file.descriptor, file.name, tensor.view):
+                total.update(block)
+            sums[tensor.name] = total.hexdigest()
+    return [
+        TensorProof(
+            name=tensor.name,
+            dtype=tensor.dtype.name,
+            shape=tensor.shape,
+            sha256=sums[tensor.name],
+            source=f"{file.name}:{tensor.source}",
+        )
+        for tensor in kept
+    ]
