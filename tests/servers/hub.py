@@ -131,7 +131,9 @@ class LocalHub:
         **options: Any,
     ) -> None:
         """Go wrong for requests whose decoded path matches `match`: always, or `times` times."""
-        self._faults.append(_Fault(kind=kind, match=match, times=times, options=options))
+        self._faults.append(
+            _Fault(kind=kind, match=match, times=times, options={"kind": kind, **options})
+        )
 
     def behave(self) -> None:
         """Forget every misbehaviour."""
@@ -372,10 +374,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, content: bytes, headers: Mapping[str, str]) -> None:
         answer = {"Accept-Ranges": "bytes", "Content-Type": "application/octet-stream", **headers}
-        if (fault := self.hub.fault("flip", self.decoded)) and self.command == "GET":
+        get = self.command == "GET"
+        if content and get and (fault := self.hub.fault("flip", self.decoded)):
             at = fault.get("at", len(content) // 2)
             content = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
-        if (fault := self.hub.fault("longer", self.decoded)) and self.command == "GET":
+        if get and (fault := self.hub.fault("longer", self.decoded)):
             content += fault["extra"]
         fault = self.hub.fault("headers", self.decoded) or {}
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))

@@ -1,0 +1,183 @@
+"""From names alone: what transformers would pick is fetched, and the rest is left with a reason."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secureload.errors import NotFoundError
+from secureload.flow import FileClaim, Listing, Need, Selection, Source
+from secureload.selection import select
+
+SMALL = {"config.json", "tokenizer.json", "README.md", "LICENSE", "chat_template.jinja"}
+
+
+def listing(names: set[str], *, local: str = "") -> Listing:
+    source = (
+        Source(kind="local", location=local) if local else Source(kind="hub", location="org/model")
+    )
+    claims = tuple(FileClaim(path=name, size=1, git_oid="0" * 40) for name in sorted(names))
+    return Listing(source=source, commit="0" * 40, claims=claims)
+
+
+def chosen(names: set[str], need: Need | None = None) -> set[str]:
+    return set(select(listing(names), need or Need()).paths)
+
+
+def sharded(stem: str, suffix: str, count: int, variant: str = "") -> set[str]:
+    shards = {f"{stem}{variant}-{i:05}-of-{count:05}{suffix}" for i in range(1, count + 1)}
+    return shards | {f"{stem}{suffix}.index{variant}.json"}
+
+
+SAFE = {"model.safetensors"}
+LADDER = [
+    SAFE,
+    sharded("model", ".safetensors", 3),
+    {"pytorch_model.bin"},
+    sharded("pytorch_model", ".bin", 2),
+    {"tf_model.h5"},
+    sharded("tf_model", ".h5", 2),
+    {"flax_model.msgpack"},
+    sharded("flax_model", ".msgpack", 2),
+]
+
+
+@pytest.mark.parametrize("first", range(len(LADDER)))
+def test_the_best_form_there_is_taken_alone(first: int) -> None:
+    present = set().union(*LADDER[first:])
+    assert chosen(SMALL | present) == SMALL | LADDER[first]
+
+
+def test_a_processor_needs_no_weights() -> None:
+    names = SMALL | SAFE | sharded("pytorch_model", ".bin", 2) | {"spiece.model"}
+    assert chosen(names, Need(purpose="processor")) == SMALL | {"spiece.model"}
+
+
+@pytest.mark.parametrize(
+    "variant_files",
+    [
+        {"model.fp16.safetensors"},
+        sharded("model", ".safetensors", 2, ".fp16"),
+        {"pytorch_model.fp16.bin"},
+    ],
+)
+def test_a_variant_is_taken_when_asked_for(variant_files: set[str]) -> None:
+    names = SMALL | SAFE | variant_files
+    assert chosen(names, Need(variant="fp16")) == SMALL | variant_files
+    assert chosen(names) == SMALL | SAFE
+    assert chosen(names, Need(variant="bf16")) == SMALL | SAFE
+
+
+def test_shards_named_with_the_variant_last_are_found() -> None:
+    shards = {f"model-0000{i}-of-00002.fp16.safetensors" for i in (1, 2)}
+    names = shards | {"model.safetensors.index.fp16.json"}
+    assert chosen(names | SAFE, Need(variant="fp16")) == names
+
+
+def test_shards_without_their_index_are_no_weights() -> None:
+    names = {"config.json", "model-00001-of-00002.safetensors"}
+    result = select(listing(names), Need())
+    assert result.paths == ("config.json",)
+    assert "no weights" in result.left["*"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("training_args.bin", "training"),
+        ("optimizer.pt", "training"),
+        ("scheduler.pt", "training"),
+        ("rng_state_0.pth", "training"),
+        ("runs/events.out.tfevents.1", "training"),
+        ("onnx/config.json", "another runtime"),
+        ("onnx/model.onnx", "another runtime"),
+        ("model-q4.gguf", "another runtime"),
+        ("rust_model.ot", "another runtime"),
+        ("original/consolidated.00.pth", "another runtime"),
+        ("modeling_x.py", "code"),
+        ("custom_generate/generate.py", "code"),
+        ("picture.PNG", "media"),
+        (".gitattributes", "git"),
+        ("shard-00001-model-00001-of-00002.safetensors", "distributed"),
+        ("pytorch_model.bin", "another form"),
+        ("pytorch_model.bin.index.json", "another form"),
+        ("spk_dict.pt", "another form"),
+        ("sub/model.safetensors", "another form"),
+        ("archive.xyz", "no kind"),
+    ],
+)
+def test_what_is_not_needed_is_left_with_a_reason(name: str, why: str) -> None:
+    result = select(listing(SMALL | SAFE | {name}), Need())
+    assert set(result.paths) == SMALL | SAFE
+    assert why in result.left[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tokenizer.model", "tokenizer.model.v3", "sentencepiece.bpe.model", "source.spm", "vocab.txt",
+     "merges.txt", "dict.txt", "bpe.codes", "prophetnet.tokenizer", "1_Pooling/config.json",
+     "additional_chat_templates/tool.jinja", "generation_config.json", "vocab"],
+)  # fmt: skip
+def test_small_files_that_libraries_read_are_taken(name: str) -> None:
+    assert name in chosen(SAFE | {name})
+
+
+def test_a_subfolder_gives_its_own_weights() -> None:
+    names = SMALL | SAFE | {"sub/config.json", "sub/pytorch_model.bin"}
+    assert chosen(names, Need(subfolder="sub")) == SMALL | {
+        "sub/config.json", "sub/pytorch_model.bin",
+    }  # fmt: skip
+    with pytest.raises(NotFoundError, match="subfolder"):
+        chosen(names, Need(subfolder="absent"))
+
+
+def test_a_pipeline_takes_the_best_weights_of_each_folder() -> None:
+    names = {"model_index.json", "unet/config.json", "vae/config.json", "scheduler/config.json"}
+    best = {
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.bin",
+        "text_encoder/model.safetensors",
+    }
+    worse = {
+        "unet/diffusion_pytorch_model.bin",
+        "text_encoder/pytorch_model.bin",
+        "vae/diffusion_flax_model.msgpack",
+        "single-file.safetensors",
+        "onnx/model.safetensors",
+    }
+    assert chosen(names | best | worse) == names | best
+
+
+def test_a_sentence_transformer_takes_its_modules() -> None:
+    names = {"modules.json", "config.json", "1_Pooling/config.json", "2_Dense/config.json"}
+    weights = {"model.safetensors", "2_Dense/pytorch_model.bin"}
+    assert chosen(names | weights | {"pytorch_model.bin"}) == names | weights
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
+def test_an_adapter_takes_its_weights(suffix: str) -> None:
+    names = {"adapter_config.json", f"adapter_model{suffix}"}
+    assert chosen(names | {"adapter_model.bin"}) == names
+    assert select(listing(names), Need()).left.get("*") is None
+
+
+def test_a_file_named_itself_is_taken_whatever_its_name() -> None:
+    assert select(listing({"x.pt"}, local="/models/x.pt"), Need()).paths == ("x.pt",)
+
+
+_NAMES = st.sets(
+    st.sampled_from(sorted(SMALL | set().union(*LADDER) | {"a.py", "b.gguf", "sub/x.json", "x.ot"}))
+)
+
+
+@given(_NAMES, st.sampled_from(["model", "processor", "everything"]))
+def test_every_file_is_chosen_or_left_never_both(names: set[str], purpose: str) -> None:
+    result: Selection = select(listing(names), Need(purpose=purpose))  # type: ignore[arg-type]
+    assert set(result.paths) | (result.left.keys() - {"*"}) == names
+    assert not set(result.paths) & result.left.keys()
+
+
+@given(_NAMES)
+def test_scope_all_takes_everything(names: set[str]) -> None:
+    assert set(select(listing(names), Need(), scope="all").paths) == names
