@@ -1,0 +1,342 @@
+"""The gate end to end: real git, real gpg, a real Hub on loopback, and every refusal."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from secureload import gate
+from secureload.errors import (
+    AccessError,
+    IntegrityError,
+    NotFoundError,
+    OfflineError,
+    PolicyError,
+    Refused,
+    SecureloadError,
+    SourceError,
+)
+from secureload.flow import CacheEntry, Need, SignatureStatus
+from secureload.settings import Settings
+from secureload.sources import parse
+from tests.builders import models
+from tests.servers import keys
+from tests.servers.hub import LocalHub
+from tests.servers.repos import PublishedRepo
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
+    with LocalHub(root=tmp_path / "hub") as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
+
+
+@pytest.fixture
+def repo(hub: LocalHub) -> PublishedRepo:
+    return PublishedRepo(hub.root, "org/model")
+
+
+@pytest.fixture
+def trusted(tmp_path: Path) -> Path:
+    """A trust root that holds alice's key, for the repositories of `org`."""
+    (tmp_path / "alice.asc").write_text(keys.openpgp("alice").public)
+    path = tmp_path / "publishers.yaml"
+    path.write_text(
+        "apiVersion: secureload/v1\nkind: TrustRoot\nmetadata: {name: publishers}\n"
+        'spec:\n  keys:\n    - {kind: openpgp, file: alice.asc, repos: ["org/*"]}\n'
+    )
+    return path
+
+
+def cache_is_untouched() -> None:
+    """Nothing in quarantine, nothing admitted, and the ledger and its log are sound."""
+    opened = gate.open_gate()
+    home = Settings.from_environment().home
+    assert opened.cache.entries() == ()
+    assert [path for path in (home / "quarantine").glob("*") if any(path.iterdir())] == []
+    assert opened.cache.verify(deep=True) == []
+
+
+def names(entry: CacheEntry) -> set[str]:
+    return {file.path for file in entry.files}
+
+
+def test_a_legacy_checkpoint_is_admitted_as_safetensors(repo: PublishedRepo) -> None:
+    commit = repo.commit(models.legacy())
+
+    entry = gate.admit("org/model")
+
+    assert entry.commit == commit
+    assert "model.safetensors" in names(entry)
+    assert not [name for name in names(entry) if name.endswith(".bin")]
+    on_disk = {str(p.relative_to(entry.path)) for p in entry.path.rglob("*") if p.is_file()}
+    assert on_disk == names(entry)
+
+
+def test_a_second_request_for_the_commit_makes_no_network_request(
+    hub: LocalHub, repo: PublishedRepo
+) -> None:
+    commit = repo.commit(models.legacy())
+    first = gate.admit("org/model", revision=commit)
+    hub.requests.clear()
+
+    again = gate.admit("org/model", revision=commit)
+
+    assert again.warm
+    assert not first.warm
+    assert again.path == first.path
+    assert hub.requests == []
+
+
+def test_offline_a_branch_means_its_last_admitted_commit(
+    hub: LocalHub, repo: PublishedRepo
+) -> None:
+    repo.commit(models.safe())
+    first = gate.admit("org/model")
+    repo.commit(models.safe() | {"extra.txt": b"newer\n"})
+    hub.requests.clear()
+
+    assert gate.admit("org/model", local_files_only=True).commit == first.commit
+    assert hub.requests == []
+
+
+def test_offline_what_was_never_admitted_does_not_load(repo: PublishedRepo) -> None:
+    repo.commit(models.safe())
+
+    with pytest.raises(OfflineError) as error:
+        gate.admit("org/model", local_files_only=True)
+
+    assert error.value.hint
+    cache_is_untouched()
+
+
+def test_a_commit_signed_by_a_trusted_key_is_admitted_under_strict(
+    repo: PublishedRepo, trusted: Path
+) -> None:
+    commit = repo.commit(models.legacy(), sign=keys.openpgp("alice"))
+
+    entry = gate.admit("org/model", trust_policy="strict", trust_roots=[trusted])
+
+    assert entry.commit == commit
+    assert "model.safetensors" in names(entry)
+
+
+def test_an_unsigned_commit_is_refused_under_strict(repo: PublishedRepo, trusted: Path) -> None:
+    repo.commit(models.legacy())
+
+    with pytest.raises(Refused) as refused:
+        gate.admit("org/model", trust_policy="strict", trust_roots=[trusted])
+
+    assert "nobody signed" in str(refused.value)
+    cache_is_untouched()
+
+
+def test_an_unknown_key_is_refused_under_strict(repo: PublishedRepo, trusted: Path) -> None:
+    repo.commit(models.legacy(), sign=keys.openpgp("mallory"))
+
+    with pytest.raises(Refused) as refused:
+        gate.admit("org/model", trust_policy="strict", trust_roots=[trusted])
+
+    assert "no trust root" in str(refused.value)
+    cache_is_untouched()
+
+
+@pytest.mark.parametrize("policy", ["default", "strict", "research"])
+def test_a_tampered_byte_in_a_weight_file_is_refused(
+    repo: PublishedRepo, trusted: Path, policy: str
+) -> None:
+    files = models.legacy()
+    repo.commit(files, sign=keys.openpgp("alice"))
+    weights = files["pytorch_model.bin"]
+    repo.replace_lfs(weights, models.flipped(weights, len(weights) // 2))
+
+    with pytest.raises(Refused) as refused:
+        gate.admit("org/model", trust_policy=policy, trust_roots=[trusted])
+
+    assert "pytorch_model.bin" in str(refused.value)
+    cache_is_untouched()
+
+
+@pytest.mark.parametrize("policy", ["default", "strict", "research"])
+def test_a_tampered_byte_in_a_small_file_is_refused(
+    hub: LocalHub, repo: PublishedRepo, trusted: Path, policy: str
+) -> None:
+    repo.commit(models.legacy(), sign=keys.openpgp("alice"))
+    hub.misbehave("flip", "*/resolve/*/config.json", at=20)
+
+    with pytest.raises(Refused) as refused:
+        gate.admit("org/model", trust_policy=policy, trust_roots=[trusted])
+
+    assert "config.json" in str(refused.value)
+    cache_is_untouched()
+
+
+def test_verify_follows_the_chain_to_the_bytes(repo: PublishedRepo, trusted: Path) -> None:
+    repo.commit(models.legacy(), sign=keys.openpgp("alice"))
+
+    listing, attestation = gate.open_gate(trust_roots=[trusted]).verify(parse("org/model"))
+
+    assert attestation.status is SignatureStatus.VERIFIED
+    assert all(link.ok for link in attestation.chain)
+    assert {link.subject for link in attestation.chain} >= {claim.path for claim in listing.claims}
+
+
+def test_verify_says_that_the_chain_is_broken(
+    hub: LocalHub, repo: PublishedRepo, trusted: Path
+) -> None:
+    repo.commit(models.legacy(), sign=keys.openpgp("alice"))
+    hub.misbehave("flip", "*/resolve/*/vocab.txt", at=3)
+
+    _, attestation = gate.open_gate(trust_roots=[trusted]).verify(parse("org/model"))
+
+    assert attestation.status is SignatureStatus.BROKEN_CHAIN
+
+
+@pytest.mark.parametrize("policy", ["default", "strict", "research"])
+def test_a_malicious_checkpoint_is_refused_and_never_runs(
+    repo: PublishedRepo, tmp_path: Path, trusted: Path, policy: str
+) -> None:
+    sentinel = tmp_path / "ran"
+    repo.commit(models.malicious(f"touch {sentinel}"), sign=keys.openpgp("alice"))
+
+    with pytest.raises(Refused) as refused:
+        gate.admit("org/model", trust_policy=policy, trust_roots=[trusted])
+
+    assert "posix.system" in str(refused.value)
+    assert refused.value.report is not None
+    assert not sentinel.exists()
+    cache_is_untouched()
+
+
+def test_a_refusal_lists_every_reason(repo: PublishedRepo, tmp_path: Path, trusted: Path) -> None:
+    repo.commit(models.malicious(f"touch {tmp_path / 'ran'}"))
+
+    with pytest.raises(Refused) as refused:
+        gate.admit("org/model", trust_policy="strict", trust_roots=[trusted])
+
+    assert {"identity", "runs-shell"} <= refused.value.verdict.rules
+
+
+def test_a_truncated_checkpoint_gets_a_clear_answer(repo: PublishedRepo) -> None:
+    files = models.legacy()
+    files["pytorch_model.bin"] = files["pytorch_model.bin"][:-200]
+    repo.commit(files)
+
+    with pytest.raises(SecureloadError) as error:
+        gate.admit("org/model")
+
+    assert "pytorch_model.bin" in str(error.value)
+    cache_is_untouched()
+
+
+def test_an_unknown_repository_is_not_found(hub: LocalHub) -> None:
+    with pytest.raises(NotFoundError) as error:
+        gate.admit("org/nothing")
+    assert error.value.hint
+    cache_is_untouched()
+
+
+def test_a_gated_repository_needs_access(hub: LocalHub, repo: PublishedRepo) -> None:
+    repo.commit(models.safe())
+    hub.require("org/model", "hf_secret", gated=True)
+    with pytest.raises(AccessError) as error:
+        gate.admit("org/model")
+    assert error.value.hint
+    assert gate.admit("org/model", token="hf_secret").commit == repo.tip()
+
+
+def test_no_network_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(SourceError) as error:
+        gate.admit("org/model")
+    assert error.value.hint
+
+
+def test_an_invalid_policy_is_named_with_its_line(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(
+        "apiVersion: secureload/v1\nkind: TrustPolicy\nmetadata: {name: bad}\n"
+        "spec:\n  picklez: {mode: convert}\n"
+    )
+    with pytest.raises(PolicyError, match=r"bad\.yaml:5"):
+        gate.admit("org/model", trust_policy=bad)
+
+
+def test_a_poisoned_cache_is_not_served(repo: PublishedRepo) -> None:
+    repo.commit(models.legacy())
+    entry = gate.admit("org/model")
+    weights = entry.path / "model.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(models.flipped(weights.read_bytes()))
+
+    with pytest.raises(IntegrityError) as error:
+        gate.admit("org/model")
+
+    assert error.value.hint
+
+
+def test_a_file_added_to_the_cache_is_not_served(repo: PublishedRepo) -> None:
+    repo.commit(models.safe())
+    entry = gate.admit("org/model")
+    entry.path.chmod(0o755)
+    (entry.path / "pytorch_model.bin").write_bytes(models.hostile_zip("true"))
+
+    with pytest.raises(IntegrityError):
+        gate.admit("org/model")
+
+
+def test_a_cut_connection_is_resumed(hub: LocalHub, repo: PublishedRepo) -> None:
+    repo.commit(models.legacy())
+    hub.misbehave("cut", "*/resolve/*/pytorch_model.bin", times=1, after=5_000)
+    assert "model.safetensors" in names(gate.admit("org/model"))
+
+
+def test_a_local_folder_is_admitted(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name, content in models.legacy().items():
+        (folder / name).write_bytes(content)
+
+    entry = gate.admit(folder)
+
+    assert "model.safetensors" in names(entry)
+    assert gate.admit(folder).warm
+
+
+def test_a_git_repository_is_admitted_from_its_url(tmp_path: Path, repo: PublishedRepo) -> None:
+    commit = repo.commit(models.safe(), lfs=())
+    assert gate.admit(f"git+file://{repo.git_dir}@main").commit == commit
+
+
+def test_a_tokenizer_alone_fetches_no_weights(hub: LocalHub, repo: PublishedRepo) -> None:
+    repo.commit(models.legacy())
+    entry = gate.admit("org/model", need=Need(purpose="processor"))
+    assert "tokenizer.json" in names(entry)
+    assert hub.count("*/resolve/*pytorch_model.bin") == 0
+
+
+def _admit_elsewhere(endpoint: str, home: str, results: multiprocessing.Queue[bool]) -> None:
+    os.environ["HF_ENDPOINT"], os.environ["SECURELOAD_HOME"] = endpoint, home
+    results.put(gate.admit("org/model").warm)
+
+
+def test_two_processes_asking_for_one_model_do_the_work_once(
+    hub: LocalHub, repo: PublishedRepo
+) -> None:
+    repo.commit(models.legacy())
+    spawn = multiprocessing.get_context("spawn")
+    results: multiprocessing.Queue[bool] = spawn.Queue()
+    arguments = (hub.url, os.environ["SECURELOAD_HOME"], results)
+    workers = [spawn.Process(target=_admit_elsewhere, args=arguments) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+
+    assert sorted(results.get(timeout=5) for _ in workers) == [False, True, True]
+    assert hub.count("*/resolve/*pytorch_model.bin") == 1
