@@ -17,22 +17,78 @@ from scanner.formats._text import first_word, is_text
 from scanner.reader import Blob
 
 KEYS = frozenset(
-    """
-    auto_map custom_generate custom_pipelines custom_pipeline trust_remote_code
-    attn_implementation _attn_implementation _attn_implementation_internal
-    attn_implementation_internal experts_implementation _experts_implementation
-    _experts_implementation_internal fusion_config
-    quantization_config quant_method kernel kernels kernel_config hub_kernels use_kernels
-    transformers_weights audio_tokenizer_name_or_path base_model_name_or_path repo_path
-    repo_id class_info_file backbone text_encoder_name_or_path vision_tower
-    mm_vision_tower mm_audio_tower tokenizer_name_or_path processor_name_or_path model_name_or_path
-    pretrained_model_name_or_path encoder_name_or_path decoder_name_or_path
-    question_encoder_name_or_path generator_name_or_path index_path passages_path index_name
-    font_path font_repo parent_library tokenizer_file vocab_file merges_file spm_file
-    adapter_path lora_path weights_path checkpoint checkpoint_path checkpoint_file model_path
-    ckpt_path pretrained_path config_path data_path state_dict_path _name_or_path
-    _target_ __reduce__ py/object py/type py/reduce class_name registered_name module
-    """.split()
+    [
+        "auto_map",
+        "custom_generate",
+        "custom_pipelines",
+        "custom_pipeline",
+        "trust_remote_code",
+        "attn_implementation",
+        "_attn_implementation",
+        "_attn_implementation_internal",
+        "attn_implementation_internal",
+        "experts_implementation",
+        "_experts_implementation",
+        "_experts_implementation_internal",
+        "fusion_config",
+        "quantization_config",
+        "quant_method",
+        "kernel",
+        "kernels",
+        "kernel_config",
+        "hub_kernels",
+        "use_kernels",
+        "transformers_weights",
+        "audio_tokenizer_name_or_path",
+        "base_model_name_or_path",
+        "repo_path",
+        "repo_id",
+        "class_info_file",
+        "backbone",
+        "text_encoder_name_or_path",
+        "vision_tower",
+        "mm_vision_tower",
+        "mm_audio_tower",
+        "tokenizer_name_or_path",
+        "processor_name_or_path",
+        "model_name_or_path",
+        "pretrained_model_name_or_path",
+        "encoder_name_or_path",
+        "decoder_name_or_path",
+        "question_encoder_name_or_path",
+        "generator_name_or_path",
+        "index_path",
+        "passages_path",
+        "index_name",
+        "font_path",
+        "font_repo",
+        "parent_library",
+        "tokenizer_file",
+        "vocab_file",
+        "merges_file",
+        "spm_file",
+        "adapter_path",
+        "lora_path",
+        "weights_path",
+        "checkpoint",
+        "checkpoint_path",
+        "checkpoint_file",
+        "model_path",
+        "ckpt_path",
+        "pretrained_path",
+        "config_path",
+        "data_path",
+        "state_dict_path",
+        "_name_or_path",
+        "_target_",
+        "__reduce__",
+        "py/object",
+        "py/type",
+        "py/reduce",
+        "class_name",
+        "registered_name",
+        "module",
+    ]
 )
 """Keys that some loader follows: code to import, files or repositories to open."""
 

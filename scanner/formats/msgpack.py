@@ -15,8 +15,28 @@ from scanner.reader import Blob
 
 _KNOWN = frozenset({1, 2, 3})
 _DTYPES = frozenset(
-    """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 bfloat16
-    complex64 complex128 float8_e4m3fn float8_e5m2 float8_e4m3b11fnuz int4 uint4""".split()
+    [
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        "bfloat16",
+        "complex64",
+        "complex128",
+        "float8_e4m3fn",
+        "float8_e5m2",
+        "float8_e4m3b11fnuz",
+        "int4",
+        "uint4",
+    ]
 )
 _DEPTH = 100
 

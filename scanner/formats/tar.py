@@ -83,7 +83,7 @@ def read(blob: Blob) -> Read:
     try:
         with tarfile.TarFile(fileobj=_View(blob.data), errors="surrogateescape") as archive:
             while (info := archive.next()) is not None:
-                archive.members = []
+                archive.members = []  # type: ignore[attr-defined]
                 count += 1
                 if count > blob.limits.members:
                     yield blob.problem("limit-reached", "too many members", fatal=True)

@@ -1,0 +1,44 @@
+"""Programs that are no text: executables, libraries, bytecode; and scripts by their first line."""
+
+from __future__ import annotations
+
+from scanner.facts import CodeFact
+from scanner.formats import Format, Read
+from scanner.formats._text import is_text
+from scanner.reader import Blob
+
+_MAGIC = {
+    b"\x7fELF": "elf",
+    b"\xfe\xed\xfa\xce": "macho", b"\xfe\xed\xfa\xcf": "macho",
+    b"\xce\xfa\xed\xfe": "macho", b"\xcf\xfa\xed\xfe": "macho", b"\xca\xfe\xba\xbe": "macho",
+    b"\0asm": "wasm", b"\x1bLua": "lua-bytecode", b"dex\n": "dalvik",
+}  # fmt: skip
+
+
+def language(blob: Blob) -> str:
+    """Which kind of program it is, `` for none."""
+    head = blob.head(64)
+    if head[:4] in _MAGIC:
+        return _MAGIC[head[:4]]
+    if head[:2] == b"MZ" and len(head) == 64:
+        at = int.from_bytes(head[60:64], "little")
+        signature = bytes(blob.data[at : at + 4])
+        return "pe" if signature == b"PE\0\0" or not is_text(blob) else ""
+    if head[2:4] == b"\r\n" and 2900 <= int.from_bytes(head[:2], "little") <= 4000:
+        return "python-bytecode"
+    if head[:2] == b"#!" and is_text(blob):
+        return "shell"
+    return ""
+
+
+def recognise(blob: Blob) -> bool:
+    """Whether it is a program."""
+    return bool(language(blob))
+
+
+def read(blob: Blob) -> Read:
+    """Yield that code is here; it is not taken apart."""
+    yield CodeFact(where=blob.where(), language=language(blob))
+
+
+FORMAT = Format(name="program", recognise=recognise, read=read, label=language)

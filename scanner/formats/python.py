@@ -1,0 +1,123 @@
+"""Python source: what it calls while it is imported, found on the syntax tree.
+
+Source is known by parsing as Python and doing something: importing, defining, calling. Calls
+are resolved through the file's own imports; functions that are called at the top level are
+entered, others only wait to be called.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+
+from scanner.facts import CodeFact
+from scanner.formats import Format, Read
+from scanner.formats._text import first_word, is_text
+from scanner.reader import Blob
+
+_HINT = re.compile(
+    rb"^[ \t]*(?:import[ \t]|from[ \t]+\S+[ \t]+import|def[ \t]|class[ \t]|async[ \t]def|@)"
+    rb"|\w\(|__\w+__",
+    re.MULTILINE,
+)
+_LARGEST = 2_000_000
+_ACTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Call)
+
+
+def recognise(blob: Blob) -> bool:
+    """Whether it is text that parses as a Python program, or says by its name that it is."""
+    if len(blob.data) > blob.limits.text_bytes or not is_text(blob):
+        return False
+    if blob.name.endswith((".py", ".pyi", ".pyw")):
+        return True
+    if first_word(blob)[:1] in (b"{", b"[") or not _HINT.search(blob.data):
+        return False
+    tree = _tree(blob)
+    return tree is not None and any(isinstance(node, _ACTS) for node in ast.walk(tree))
+
+
+def _tree(blob: Blob) -> ast.Module | None:
+    if len(blob.data) > _LARGEST:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(bytes(blob.data))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def read(blob: Blob) -> Read:
+    """Yield one fact with the names that are called at import."""
+    tree = _tree(blob)
+    if tree is None:
+        yield CodeFact(where=blob.where(), language="python", detail="it does not parse here")
+        return
+    names = tuple(sorted(set(_called(tree))))
+    imports = ", ".join(sorted(set(_imported(tree)))[:10])
+    detail = f"imports {imports}" if imports else ""
+    yield CodeFact(where=blob.where(), language="python", names=names[:200], detail=detail)
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def _called(tree: ast.Module) -> Iterator[str]:
+    aliases: dict[str, str] = {}
+    functions: dict[str, list[ast.stmt]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                aliases[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            functions.setdefault(node.name, []).extend(node.body)
+    entered: set[str] = set()
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            pending.extend(getattr(node, "decorator_list", []))
+            pending.extend(node.args.defaults)
+            continue
+        if isinstance(node, ast.Call):
+            name = _dotted(node.func, aliases)
+            if name:
+                yield name
+            local = name.rpartition(".")[2]
+            if local in functions and local not in entered:
+                entered.add(local)
+                pending.extend(functions[local])
+        pending.extend(ast.iter_child_nodes(node))
+
+
+def _dotted(node: ast.expr, aliases: dict[str, str]) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Call):
+        inner = node
+        name = inner.func.id if isinstance(inner.func, ast.Name) else ""
+        if name == "__import__" and inner.args and isinstance(inner.args[0], ast.Constant):
+            parts.append(str(inner.args[0].value))
+            return ".".join(reversed(parts))
+        return ""
+    if not isinstance(node, ast.Name):
+        return ""
+    parts.append(aliases.get(node.id, node.id))
+    return ".".join(reversed(parts))
+
+
+FORMAT = Format(name="python", recognise=recognise, read=read)
