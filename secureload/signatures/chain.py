@@ -61,15 +61,17 @@ def _walk_trees(store: GitStore, root: str, walked: Walked) -> None:
     """Level by level, so that git is asked once a level and not once a folder."""
     level = [("", root)]
     counted = 0
+    trees: dict[str, bytes] = {}
     for _ in range(DEPTH):
         if not level:
+            store.check_collisions("tree", trees.items())
             return
         counted += len(level)
         if counted > TREES:
             raise MalformedObjectError(f"the commit holds more than {TREES} folders")
         oids = sorted({oid for _, oid in level})
         contents = dict(zip(oids, store.read("tree", oids), strict=True))
-        store.check_collisions("tree", contents.items())
+        trees |= contents
         below: list[tuple[str, str]] = []
         for prefix, oid in level:
             entries, problems = parse_tree(contents[oid], store.algorithm)
