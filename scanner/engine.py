@@ -325,8 +325,7 @@ def _read(top: Blob, facts: list[Fact]) -> list[str]:
         blob, reading = stack[-1]
         try:
             item = next(reading, None)
-        except (RecursionError, MemoryError, OverflowError, ValueError, LookupError, OSError,
-                TypeError, AttributeError, ArithmeticError, AssertionError, EOFError) as error:  # fmt: skip
+        except Exception as error:
             # A reader that stumbles has not read its file: that is an answer, not a crash.
             message = f"reading stopped at {type(error).__name__}: {str(error)[:200]}"
             facts.append(blob.problem("damaged", message, fatal=True))

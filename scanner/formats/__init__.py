@@ -50,9 +50,8 @@ def formats() -> tuple[Format, ...]:
 def recognised(blob: Blob) -> list[Format]:
     """Return the formats that know this blob; inert ones only when no other does."""
     strong = [known for known in formats() if not known.inert and known.recognise(blob)]
-    if strong:
-        return strong
-    for known in formats():
-        if known.inert and known.recognise(blob):
-            return [known]
-    return []
+    if all(known.aspect for known in strong):
+        for known in formats():
+            if known.inert and known.recognise(blob):
+                return [known, *strong]
+    return strong

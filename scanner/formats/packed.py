@@ -6,6 +6,7 @@ as the file itself. zstd and lz4 need optional libraries; without them the file 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,10 +32,19 @@ def label(blob: Blob) -> str:
     if head.startswith(_OLD_ZFILE):
         return "joblib-zfile"
     if len(head) > 2 and head[0] == 0x78 and int.from_bytes(head[:2], "big") % 31 == 0:
-        return "zlib" if not head[1] & 0x20 else ""
+        return "zlib" if _begins_zlib(blob) else ""
     if head.startswith(b"\x5d\0\0") and len(head) >= 13 and head[5:13] == b"\xff" * 8:
         return "lzma"
     return ""
+
+
+def _begins_zlib(blob: Blob) -> bool:
+    """Whether the first bytes unpack; two bytes alone are too little to go by."""
+    unpack = zlib.decompressobj(15)
+    try:
+        return bool(unpack.decompress(blob.head(4096), 64)) or unpack.eof
+    except zlib.error:
+        return False
 
 
 def recognise(blob: Blob) -> bool:
@@ -91,8 +101,6 @@ def _zfile_head(data: memoryview) -> int:
 
 def _members(data: memoryview) -> Iterator[bytes]:
     """gzip may hold several members; all of them are the content."""
-    import zlib
-
     at = 0
     while at < len(data):
         unpack = zlib.decompressobj(31)

@@ -53,8 +53,8 @@ def read(blob: Blob) -> Read:
                 if custom is not None:
                     start = _follow(data, custom)
                     (length,) = struct.unpack_from("<I", data, start)
-                    name = bytes(data[start + 4 : start + 4 + min(length, 200)])
-                    names.append(name.decode("utf-8", "replace"))
+                    raw = bytes(data[start + 4 : start + 4 + min(length, 200)])
+                    names.append(raw.decode("utf-8", "replace"))
     except (struct.error, ValueError) as error:
         yield blob.problem("malformed", f"the model is damaged: {error}", fatal=True)
     for name in sorted(set(names)):

@@ -14,11 +14,11 @@ from scanner.formats.json import KEYS
 from scanner.reader import Blob
 
 _START = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*(?:---|%YAML|[\w\"'./ -]{1,100}:(?:[ \t]|\r?\n)|- )"
+    rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*"
+    rb"(?:---|%YAML|[\w\"'./ -]{1,100}:(?:[ \t]|\r?\n)|- )"
 )
 _TAG = re.compile(rb"!!python/|!<tag:yaml\.org,2002:python|tag:yaml\.org,2002:python|_target_")
 _LARGEST = 4_000_000
-_PLAIN = "tag:yaml.org,2002:"
 
 
 def recognise(blob: Blob) -> bool:
@@ -63,7 +63,12 @@ def _event(blob: Blob, event: object, keys: list[str | None], facts: list[Fact])
     if isinstance(tag, str) and "python/" in tag:
         name = tag.rpartition(":")[2]
         facts.append(
-            CodeFact(where=where, language="yaml-object", names=(name[:200],), detail="a YAML tag")
+            CodeFact(
+                where=where,
+                language="yaml-object",
+                names=(name[:200],),
+                detail=tag.partition("python/")[2].partition(":")[0],
+            )
         )
     if isinstance(event, yaml.MappingStartEvent):
         _value(blob, keys, None, facts)

@@ -50,6 +50,8 @@ def check(fact: CodeFact) -> Iterator[Message]:
     if fact.language == "python" and called:
         severity = Severity.CRITICAL
         text = f"Python that calls {', '.join(called[:5])} while it is imported"
+    if fact.language == "yaml-object":
+        severity = Severity.CRITICAL if called or "apply" in fact.detail else Severity.HIGH
     if fact.language == "tensorflow-op" and fact.detail == "runs Python or touches files":
         severity = Severity.CRITICAL
     yield Message(text=text, severity=severity, evidence={"language": fact.language})
