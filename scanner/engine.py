@@ -68,8 +68,8 @@ def scan(
     """Scan files and folders; every file met appears once, relative to its argument.
 
     `profiles` names the allowlist profiles to judge pickles by (none: those in force by
-    default), `allow` adds dotted globals to them. `digest` asks for the SHA-256 of files larger than
-    `limits.digest_bytes` too. `jobs` processes work at once. `include` and `exclude` are
+    default), `allow` adds dotted globals to them. `digest` asks for the SHA-256 of files
+    larger than `limits.digest_bytes` too. `jobs` processes work at once. `include` and `exclude` are
     globs over relative paths.
     """
     options = Options(

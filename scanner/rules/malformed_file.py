@@ -20,16 +20,18 @@ from scanner.facts import ProblemFact
 from scanner.findings import Confidence, Severity
 from scanner.rules import Message, Rule
 
-ELSEWHERE = frozenset({
+ELSEWHERE = frozenset(
+  {
     "unrecognised", "unreadable", "special-file", "odd-name", "limit-reached", "polyglot",
-    "prepended-data", "trailing-data", "duplicate-member", "several-directories", "name-
-    mismatch", "flags-mismatch", "method-mismatch", "size-mismatch", "crc-mismatch",
-    "overlapping-members", "unlisted-member", "encrypted-member", "zip64-mismatch", "count-
-    mismatch", "unclaimed-bytes", "several-disks", "frame-mismatch", "odd-number", "trailing-
-    bytes", "stack-not-empty", "out-of-band-buffer", "stack-underflow", "truncated", "invalid-
-    opcode", "odd-items", "bad-protocol", "bad-number", "bad-string", "bad-index", "negative-
-    length", "not-a-name", "joblib-array", "second-reading", "second-reading-failed",
-})  # fmt: skip
+    "prepended-data", "trailing-data", "duplicate-member", "several-directories",
+    "name-mismatch", "flags-mismatch", "method-mismatch", "size-mismatch", "crc-mismatch",
+    "overlapping-members", "unlisted-member", "encrypted-member", "zip64-mismatch",
+    "count-mismatch", "unclaimed-bytes", "several-disks", "frame-mismatch", "odd-number",
+    "trailing-bytes", "stack-not-empty", "out-of-band-buffer", "stack-underflow", "truncated",
+    "invalid-opcode", "odd-items", "bad-protocol", "bad-number", "bad-string", "bad-index",
+    "negative-length", "not-a-name", "joblib-array", "second-reading", "second-reading-failed",
+}
+)  # fmt: skip
 """Kinds of problem that other rules tell of."""
 
 
