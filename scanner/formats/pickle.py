@@ -9,10 +9,12 @@ Source: CPython's `pickle` and `_pickle`; `scanner.pickles.machine`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
-from scanner.facts import CallFact, ImportFact, PersistentIdFact, StateFact
+from scanner.facts import CallFact, Fact, ImportFact, PersistentIdFact, StateFact
+from scanner.findings import Severity
 from scanner.formats import Format, Read
 from scanner.formats import _torch_legacy as torch_legacy
 from scanner.formats._text import is_text
@@ -20,6 +22,7 @@ from scanner.pickles.allowlist import PROFILES, Allowlist, allowlist, torchscrip
 from scanner.pickles.machine import Interpretation, interpret
 from scanner.pickles.opcodes import ARGUMENTS
 from scanner.reader import Blob
+from scanner.rules import judge
 
 _OPCODES = frozenset(ARGUMENTS)
 _PROBE = 200_000
@@ -82,6 +85,22 @@ def read(blob: Blob) -> Read:
     """Yield what the pickles do."""
     seen = interpreted(blob, persistent_ids="none", loader="joblib")
     yield from seen.facts
+    yield from second(blob, seen)
+
+
+def second(blob: Blob, seen: Interpretation) -> Iterator[Fact]:
+    """Yield what a second reading adds, where it can change the verdict or is asked for."""
+    if blob.second == "never":
+        return
+    if blob.second != "always":
+        known = any(finding.severity is Severity.CRITICAL for finding in judge(seen.facts))
+        if seen.clean or known:
+            return
+    from scanner.pickles.second import BUDGET, compare, second_reading
+
+    data = bytes(blob.data[: BUDGET.stream_bytes + 1])
+    theirs = second_reading(data, opcodes=seen.opcodes)
+    yield from compare(seen, theirs, member=blob.member)
 
 
 FORMAT = Format(name="pickle", recognise=recognise, read=read)

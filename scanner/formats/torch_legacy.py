@@ -10,9 +10,11 @@ Source: `torch/serialization.py`, `_legacy_load` and `_legacy_save`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scanner.facts import PersistentIdFact, ProblemFact
 from scanner.formats import Format, Read, _torch_legacy
-from scanner.formats.pickle import interpreted
+from scanner.formats.pickle import interpreted, second
 from scanner.pickles.persistent import torch as torch_ids
 from scanner.pickles.values import Global, ListValue, Value
 from scanner.reader import Blob
@@ -41,6 +43,8 @@ def read(blob: Blob) -> Read:
     for fact in seen.facts:
         if not (isinstance(fact, PersistentIdFact) and fact.objection is None):
             yield fact
+    if seen.ends:
+        yield from second(replace(blob, data=blob.data[: seen.ends[-1]]), seen)
     if len(seen.ends) < 5:
         if seen.complete:
             yield blob.problem("incomplete", "fewer than five pickles", fatal=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from scanner.facts import Fact, MemberFact, PersistentIdFact, ProblemFact
 from scanner.findings import Where
 from scanner.formats import Format, Read
-from scanner.formats.pickle import interpreted
+from scanner.formats.pickle import interpreted, second
 from scanner.pickles.persistent import torch as torch_ids
 from scanner.pickles.values import Value
 from scanner.reader import (
@@ -133,6 +133,7 @@ def _torch_pickle(blob: Blob, member: Member, kind: str, storages: set[str]) -> 
     for fact in seen.facts:
         if not (isinstance(fact, PersistentIdFact) and fact.objection is None):
             yield fact
+    yield from second(inner, seen)
 
 
 def _member(blob: Blob, member: Member, *, hint: str) -> Read:
