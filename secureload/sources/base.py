@@ -37,7 +37,7 @@ class Context:
     `token` is as in huggingface_hub (a string; True: must be logged in; False: never send
     one; None: send it if there is one). `cache_dir` is the Hugging Face cache to look in.
     `known_digest` and `remember_digest` are the memory of a local file's SHA-256 by its
-    path and stat. `sleep` and `clock` (seconds since the epoch) are passed in for tests.
+    path and stat. `sleep` takes seconds, and is passed in so that tests need not wait.
     """
 
     settings: Settings
@@ -48,7 +48,6 @@ class Context:
     known_digest: Callable[[Path, os.stat_result], str | None] | None = None
     remember_digest: Callable[[Path, os.stat_result, str], None] | None = None
     sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.time
 
     @property
     def no_network(self) -> bool:

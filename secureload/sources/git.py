@@ -9,6 +9,7 @@ by the LFS protocol, or from the objects beside a repository on this machine.
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import json
 import os
 import re
@@ -59,8 +60,8 @@ def resolve(source: Source, ctx: Context) -> Listing:
     """
     repository = _repository(source, ctx)
     listed = repository.run("ls-tree", "-r", "-l", "-z", repository.commit)
-    claims = [_claim(source, repository, entry) for entry in listed.split(b"\0") if entry]
-    return base.listing(source, repository.commit, claims)
+    claims = [_claim(source, entry) for entry in listed.split(b"\0") if entry]
+    return base.listing(source, repository.commit, _through_pointers(repository, claims))
 
 
 def remote(listing: Listing, ctx: Context) -> GitRemote:
@@ -178,7 +179,7 @@ def _fetch(source: Source, ctx: Context) -> _Repository:
         raise
 
 
-def _claim(source: Source, repository: _Repository, entry: bytes) -> FileClaim:
+def _claim(source: Source, entry: bytes) -> FileClaim:
     match = _ENTRY.fullmatch(entry)
     if match is None:
         raise ToolError(f"git lists an entry of {source} that makes no sense: {entry[:200]!r}")
@@ -193,17 +194,26 @@ def _claim(source: Source, repository: _Repository, entry: bytes) -> FileClaim:
             f"{source} holds {path!r}, which is {what}",
             hint="only plain files are taken from git; ask the publisher to replace it",
         )
-    git_oid = oid.decode("ascii")
-    if int(size) < POINTER_BYTES:
-        pointer = _POINTER.fullmatch(repository.run("cat-file", "blob", git_oid))
-        if pointer:
-            return FileClaim(
-                path=path,
-                size=int(pointer["size"]),
-                git_oid=git_oid,
-                sha256=pointer["oid"].decode("ascii"),
-            )
-    return FileClaim(path=path, size=int(size), git_oid=git_oid)
+    return FileClaim(path=path, size=int(size), git_oid=oid.decode("ascii"))
+
+
+def _through_pointers(repository: _Repository, claims: list[FileClaim]) -> Iterator[FileClaim]:
+    """Replace what claims an LFS pointer by what the pointer claims."""
+    small = {f"{claim.git_oid}" for claim in claims if claim.size < POINTER_BYTES}
+    pointers: dict[str, re.Match[bytes]] = {}
+    answers = repository.run("cat-file", "--batch", stdin="\n".join(sorted(small)).encode())
+    while answers:
+        head, _, rest = answers.partition(b"\n")
+        oid, _, size = head.decode("ascii").split()
+        content, answers = rest[: int(size)], rest[int(size) + 1 :]
+        if match := _POINTER.fullmatch(content):
+            pointers[oid] = match
+    for claim in claims:
+        if pointer := pointers.get(f"{claim.git_oid}"):
+            digest = pointer["oid"].decode("ascii")
+            yield dataclasses.replace(claim, size=int(pointer["size"]), sha256=digest)
+        else:
+            yield claim
 
 
 def _local_object(source: Source, claim: FileClaim) -> Path:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import email.utils
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -234,8 +233,7 @@ def _refuse(request: Request, response: Any) -> NoReturn:
     said = _printable(response.headers.get("X-Error-Message", ""))
     told = f": {said}" if said else ""
     if status in _BUSY:
-        reset = response.headers.get("Retry-After")
-        asked = _seconds(reset)
+        asked = _seconds(response.headers.get("Retry-After"), response.headers.get("Date"))
         later = f" in {asked:.0f} seconds" if asked else ""
         raise TransientError(
             f"the server answered {status} for {request.subject}{told}",
@@ -260,15 +258,17 @@ def _refuse(request: Request, response: Any) -> NoReturn:
     raise SourceError(f"the server answered {status} for {request.subject}{told}")
 
 
-def _seconds(header: str | None) -> float | None:
+def _seconds(header: str | None, now: str | None) -> float | None:
+    """`Retry-After` in seconds; a date is counted from the server's own `Date`."""
     if not header:
         return None
-    if header.strip().isdecimal():
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", header):
         return float(header)
-    when = email.utils.parsedate_tz(header)
-    if when is None:
+    try:
+        dates = [email.utils.parsedate_to_datetime(text or "") for text in (header, now)]
+        return max(0.0, (dates[0] - dates[1]).total_seconds())
+    except (TypeError, ValueError):
         return None
-    return max(0.0, email.utils.mktime_tz(when) - time.time())
 
 
 def _printable(text: str) -> str:

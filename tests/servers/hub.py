@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.servers.hub_git import Entry, Repository
@@ -384,7 +384,6 @@ class _Handler(BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked is None or self.hub.fault("no-range", self.decoded) is not None:
             self._send(200, content, answer | fault.get("headers", {}))
-        assert asked is not None
         begin, size = int(asked[1]), len(content)
         end = min(int(asked[2] or size), size - 1)
         if begin >= size:
@@ -469,7 +468,6 @@ class _Handler(BaseHTTPRequestHandler):
         if commit := repository.commit(revision):
             return commit
         self._fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
-        raise AssertionError
 
     def _entries(self, repository: Repository, commit: str) -> list[Entry]:
         entries = repository.entries(commit)
@@ -488,12 +486,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(
         self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
-    ) -> Any:
+    ) -> NoReturn:
         said = {"X-Error-Code": code, "X-Error-Message": message} if code else {}
         body = json.dumps({"error": message}).encode()
         self._send(status, body, {**said, **(headers or {})})
 
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> NoReturn:
         """Send an answer, cut short if so told, and end the handling of the request."""
         self.send_response(status)
         for name, value in headers.items():

@@ -106,8 +106,13 @@ def _entries(path: Path, commit: str) -> tuple[Entry, ...]:
             continue
         entry = Entry(path=name, oid=oid, size=int(size))
         if entry.size < 1024 and (match := _POINTER.fullmatch(git(path, "cat-file", "blob", oid))):
-            pointed = {"size": int(match[2]), "sha256": match[1].decode()}
-            entry = dataclasses.replace(entry, pointer_size=entry.size, **pointed)
+            entry = Entry(
+                path=name,
+                oid=oid,
+                size=int(match[2]),
+                sha256=match[1].decode(),
+                pointer_size=entry.size,
+            )
         entries.append(entry)
     return tuple(entries)
 

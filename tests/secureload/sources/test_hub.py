@@ -196,6 +196,24 @@ def test_retry_after_is_obeyed(ctx: Context, hub: LocalHub, slept: list[float]) 
     assert slept == [17.0]
 
 
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("17", 17.0),
+        (" 0 ", 0.0),
+        ("Tue, 24 Nov 2026 01:00:30 GMT", 30.0),
+        ("Tue, 24 Nov 2026 00:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-1", None),
+        ("9" * 400, None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert transport._seconds(header, "Tue, 24 Nov 2026 01:00:00 GMT") == seconds
+
+
 def test_a_wait_too_long_is_an_error_that_says_so(
     ctx: Context, hub: LocalHub, slept: list[float]
 ) -> None:
