@@ -39,11 +39,13 @@ def check(folder: Path, files: Sequence[KeptFile], *, mode: Mode) -> Checked:
     problems = list(strays(folder, [file.path for file in files]))
     if problems:
         return Checked(problems=tuple(problems), restamped=())
+    if mode == "changed":
+        unchanged = {file.path for file in files if _looks_the_same(folder, file)}
+        files = [file for file in files if file.path not in unchanged]
     restamped: list[tuple[str, Stamp]] = []
     # One large file is read by all threads together (BLAKE3); small ones side by side.
-    for file, result in zip(
-        files, in_threads(lambda file: _check_file(folder, file, mode), files), strict=True
-    ):
+    results = in_threads(lambda file: _read_file(folder, file, deep=mode == "deep"), files)
+    for file, result in zip(files, results, strict=True):
         if isinstance(result, str):
             problems.append(f"{file.path} {result}")
         elif result != file.stamp:
@@ -87,16 +89,21 @@ def _walk(folder: Path) -> tuple[set[str], set[str], list[str]]:
     return found, folders, problems
 
 
-def _check_file(folder: Path, file: KeptFile, mode: Mode) -> Stamp | str:
+def _looks_the_same(folder: Path, file: KeptFile) -> bool:
+    try:
+        return Stamp.of((folder / file.path).lstat()) == file.stamp
+    except OSError:
+        return False  # reading it says why
+
+
+def _read_file(folder: Path, file: KeptFile, *, deep: bool) -> Stamp | str:
     """The file's stamp as it is now, or what is wrong with it."""
     try:
         with open_regular(folder / file.path) as descriptor:
             stamp = Stamp.of(os.fstat(descriptor))
             if stamp.size != file.size:
                 return f"has {stamp.size} bytes instead of {file.size}"
-            if mode == "changed" and stamp == file.stamp:
-                return stamp
-            if mode == "deep":
+            if deep:
                 same = sha256_descriptor(descriptor) == file.sha256
             else:
                 same = blake3_descriptor(descriptor) == file.blake3

@@ -168,6 +168,7 @@ class TrustedCache:
         with self.work() as scratch, troubles(self.layout.home):
             staged = stage(artifact, scratch / "staged")
             with self._locked("store.lock", None):
+                self._database.create()  # no folder in `models/` is older than the ledger
                 old = self._standing(key)
                 if old and _same(old, artifact, decided):
                     return self._entry(old, warm=False)
@@ -333,14 +334,15 @@ class TrustedCache:
         with troubles(self.layout.home), self._locked("store.lock", None):
             paths = soundness.leftovers(self.layout, self._database)
             freed = sum(_bytes_below(path) for path in paths)
-            sweep(self.layout)
-            for path in paths:
-                if path.parent != self.layout.quarantine:
-                    discard(path)
             if self._database.exists:
                 with self._database.write() as session:
                     stale = store.blobs(session).keys() - store.used_blobs(session)
                     store.forget_blobs(session, stale)
+            # Only now: content without a row is a leftover, a row without content damage.
+            sweep(self.layout)
+            for path in paths:
+                if path.parent != self.layout.quarantine:
+                    discard(path)
         return Collected(paths=tuple(paths), bytes=freed)
 
     def verify(self, *, deep: bool = True) -> list[Problem]:

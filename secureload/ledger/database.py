@@ -23,6 +23,9 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _WAIT = 60.0
 """Seconds to wait for another process's transaction; ours take milliseconds."""
 
+_UP_TO_DATE: set[tuple[Path, int, int]] = set()
+"""Ledger files that this process has seen at the newest schema: path, device, inode."""
+
 
 class Database:
     """A ledger file; nothing is touched before the first `read` or `write`."""
@@ -30,12 +33,20 @@ class Database:
     def __init__(self, path: Path, lock: Path) -> None:
         self.path = path
         self._lock = lock
-        self._ready = False
 
     @property
     def exists(self) -> bool:
         """True when there is a ledger to read."""
         return self.path.exists()
+
+    def create(self) -> None:
+        """Make the ledger if there is none, and bring its schema up to date.
+
+        Raises:
+            CacheError: it is damaged, unwritable or of another version.
+        """
+        with troubles(self.path):
+            self._prepare()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -68,12 +79,18 @@ class Database:
                 yield session
 
     def _prepare(self) -> None:
-        if self._ready and self.exists:
+        if self._identity() in _UP_TO_DATE:
             return
         if not self.exists or self._version() != HEAD:
             with filelock.FileLock(self._lock, timeout=_WAIT):
                 self._migrate()
-        self._ready = True
+        _UP_TO_DATE.add(self._identity())
+
+    def _identity(self) -> tuple[Path, int, int]:
+        with suppress(FileNotFoundError):
+            status = self.path.stat()
+            return self.path, status.st_dev, status.st_ino
+        return self.path, 0, 0
 
     def _version(self) -> str | None:
         """The schema's version, None for an empty file."""
