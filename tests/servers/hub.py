@@ -359,13 +359,12 @@ class _Handler(BaseHTTPRequestHandler):
         repository = self._repository(name, content=True)
         commit = self._commit(repository, revision)
         headers = {"X-Repo-Commit": commit}
-        for entry in repository.entries(commit):
-            if entry.path == path:
-                break
-        else:
+        entry = next((e for e in repository.entries(commit) if e.path == path), None)
+        if entry is None:
             self._fail(404, "EntryNotFound", f"{path} does not exist", headers)
         if entry.sha256 is None:
             self._file(repository.blob(entry.oid), headers | {"ETag": f'"{entry.oid}"'})
+            return
         headers |= {"X-Linked-Etag": f'"{entry.sha256}"', "X-Linked-Size": str(entry.size)}
         if self.hub.cdn:
             place = f"{self.hub.other_url}/cdn/{quote(name)}/{entry.sha256}"
@@ -465,9 +464,10 @@ class _Handler(BaseHTTPRequestHandler):
         return value
 
     def _commit(self, repository: Repository, revision: str) -> str:
-        if commit := repository.commit(revision):
-            return commit
-        self._fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        commit = repository.commit(revision)
+        if commit is None:
+            self._fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        return commit
 
     def _entries(self, repository: Repository, commit: str) -> list[Entry]:
         entries = repository.entries(commit)

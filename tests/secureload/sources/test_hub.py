@@ -275,21 +275,19 @@ def test_a_hostile_name_in_the_tree_is_refused(ctx: Context, hub: LocalHub, path
         resolve(ctx)
 
 
-_FILE = {"type": "file", "oid": "0" * 40, "size": 1, "path": "x"}
+_FILE: dict[str, object] = {"type": "file", "oid": "0" * 40, "size": 1, "path": "x"}
+_NONSENSE: tuple[dict[str, object], ...] = (
+    {"size": -1}, {"size": True}, {"size": "1"}, {"size": None}, {"path": 1},
+    {"oid": "../../x"}, {"oid": None}, {"type": "symlink"}, {"type": None},
+    {"lfs": {"oid": "0" * 40, "size": 1}}, {"lfs": {"oid": 3, "size": 1}}, {"lfs": []},
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "answer",
     [
         b"", b"{", b"[" * 100_000, b"null", b'{"a": 1}', b"[1]", b"[{}]",
-        *(
-            json.dumps([{**_FILE, **change}]).encode()
-            for change in (
-                {"size": -1}, {"size": True}, {"size": "1"}, {"size": None}, {"path": 1},
-                {"oid": "../../x"}, {"oid": None}, {"type": "symlink"}, {"type": None},
-                {"lfs": {"oid": "0" * 40, "size": 1}}, {"lfs": {"oid": 3, "size": 1}}, {"lfs": []},
-            )
-        ),
+        *(json.dumps([{**_FILE, **change}]).encode() for change in _NONSENSE),
     ],
 )  # fmt: skip
 def test_a_tree_that_makes_no_sense_is_an_error(ctx: Context, hub: LocalHub, answer: bytes) -> None:
