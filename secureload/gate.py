@@ -204,7 +204,11 @@ class Gate:
         context = self._context()
         trust = signatures.TrustRoots.load(self.policy.trust_roots)
         attestation = signatures.attest(
-            listing, sources.git_remote(listing, context), trust, work / "git"
+            listing,
+            sources.git_remote(listing, context),
+            trust,
+            work / "git",
+            offline=context.no_network,
         )
         selected = selection.select(listing, need, scope=self.policy.topics(listing.source).scope)
         root = work / "files"
