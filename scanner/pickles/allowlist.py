@@ -188,6 +188,11 @@ class Allowlist:
             return objection
         return None if entry.items else "adding items to it was not reviewed"
 
+    def may_be_text(self, call: Call) -> bool:
+        """Whether this call can give an exact str: all can, but reviewed other classes."""
+        entry, _ = self._made(call)
+        return call.objection is not None or entry is None or entry.kind in ("scalar", "admitted")
+
     def _made(self, target: Value) -> tuple[Entry | None, str | None]:
         """Return the entry of the class that `target` is an instance of."""
         if isinstance(target, Call):

@@ -43,7 +43,7 @@ def is_wrapper(call: Call) -> bool:
         isinstance(function, Global) and function.name in ("_reconstructor", "__newobj__")
     ):  # fmt: skip
         function = call.args[0]
-    return function == _WRAPPER or function == _VENDORED
+    return isinstance(function, Global) and function in (_WRAPPER, _VENDORED)
 
 
 def layout(wrapper: Call) -> ArrayLayout | None:

@@ -225,7 +225,8 @@ _HARMLESS: Final = frozenset(
     torch.jit._pickle.build_tensorlist torch.jit._pickle.restore_type_tag
     joblib.numpy_pickle.NumpyArrayWrapper joblib.numpy_pickle_compat.NDArrayWrapper
     keras.src.saving.keras_saveable unittest.mock.sentinel decimal.Context
-    torch.distributed._shard.api torch.distributed.ReduceOp
+    torch.distributed.fsdp.api.ShardingStrategy torch.distributed.fsdp.api.BackwardPrefetch
+    torch.distributed.fsdp.api.StateDictType torch.distributed._shard.api torch.distributed.ReduceOp
     torch.fx.graph_module.reduce_graph_module torch.fx.node.Node
     torch.fx.immutable_collections.immutable_list torch.fx.immutable_collections.immutable_dict
     """.split()  # noqa: SIM905

@@ -55,7 +55,7 @@ def program(
     pickles: int | None = None,
     allowlist: Allowlist | None = None,
     persistent_ids: PersistentPolicy | str = "none",
-    loader: Loader = "pickle",
+    loader: Loader = "joblib",
     most: int = 10_000,
 ) -> Iterator[Line]:
     """Yield the steps of the pickles in data[start:end], at most `most`, and what went wrong.

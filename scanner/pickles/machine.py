@@ -105,7 +105,7 @@ def interpret(
     pickles: int | None = None,
     allowlist: Allowlist | None = None,
     persistent_ids: PersistentPolicy | str = "none",
-    loader: Loader = "pickle",
+    loader: Loader = "joblib",
     limits: Limits = LIMITS,
     trace: Trace | None = None,
 ) -> Interpretation:
@@ -115,7 +115,9 @@ def interpret(
     last STOP without being a pickle is reported. Offsets in facts are positions in `data`
     less `origin`; `ends` and values keep positions in `data`. `persistent_ids` is `none`,
     `torch`, `torch-tar`, `any`, or a policy of the caller's. `trace`, if given, is called
-    as (offset, opcode name, value) for each import, call and state change.
+    as (offset, opcode name, value) for each import, call and state change. `loader` matters
+    only where joblib's array wrapper stands: `joblib` steps over the raw array after it and
+    also takes plain pickle's reading; `pickle` takes the bytes after it as opcodes alone.
 
     Never raises for any bytes: what goes wrong is a `ProblemFact`.
     """
@@ -278,6 +280,7 @@ class _Machine:
         self.quiet = quiet
         self.shift = shift
         self.at: int = 0
+        self.array_at = -1
         self.metastack: list[list[Value]] = []
         self.values: list[Value] = []
         self.ends: list[int] = []
@@ -639,7 +642,12 @@ class _Machine:
         return stop, pos
 
     def _crossed(self, at: int, edge: int, frame_at: int, keep_from: int | None = None) -> None:
-        """An opcode at `at` has its argument across a frame's end: note the other reading."""
+        """An opcode at `at` has its argument across a frame's end: note the other reading.
+
+        An array of joblib's begins where a frame ends, and its BUILD is not to blame.
+        """
+        if self.array_at == edge and keep_from is None:
+            return
         self.problem(
             "frame-mismatch",
             "a frame ends inside an opcode, which loaders read in different ways",
@@ -679,8 +687,7 @@ class _Machine:
     def _global(self, module: Value, name: Value, opcode: str, offset: int) -> Value:
         """Note an import and return the global."""
         if type(module) is not str or type(name) is not str:
-            if all(isinstance(part, (str, Call, Persistent, Unknown, Span)) for part in
-                   (module, name)):  # fmt: skip
+            if self._may_be_text(module) and self._may_be_text(name):
                 return self._unresolved(module, name, opcode, offset)
             raise _Stopped("not-a-name", f"{opcode} needs two strings")
         key = (module, name)
@@ -698,6 +705,14 @@ class _Machine:
         if self.trace is not None:
             self.trace(offset + self.shift, opcode, known)
         return known
+
+    def _may_be_text(self, value: Value) -> bool:
+        """Whether a value can be an exact str at run time, which STACK_GLOBAL demands."""
+        if isinstance(value, Call):
+            return self.allowlist.may_be_text(value)
+        return isinstance(value, (str, Persistent, Unknown)) or (
+            isinstance(value, Span) and value.kind == "str"
+        )
 
     def _unresolved(self, module: Value, name: Value, opcode: str, offset: int) -> Value:
         known = tuple(part if type(part) is str else None for part in (module, name))
@@ -868,6 +883,7 @@ class _Machine:
             self.alternatives.append(
                 _Alternative(pos, pos, 0, begin=self.begin, loader="pickle", quiet=True)
             )
+        self.array_at = pos
         layout = arrays.layout(wrapper)
         if layout is None:
             raise _Stopped("joblib-array", "an array's size cannot be told from its wrapper")

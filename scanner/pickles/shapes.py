@@ -428,3 +428,13 @@ def attributes(state: Value, allow: Allowlist) -> str | None:
 def tuple_state(state: Value, allow: Allowlist) -> str | None:
     """A tuple, as the class's own `__setstate__` expects it."""
     return None if isinstance(state, tuple) else "its state is not a tuple"
+
+
+def array_wrapper(state: Value, allow: Allowlist) -> str | None:
+    """The attributes of joblib's array wrapper, of which it calls `subclass` alone."""
+    if not isinstance(state, DictValue):
+        return "its state is not a dict of attributes"
+    subclass = state.get("subclass")
+    if not isinstance(subclass, Global) or allow.kind(subclass) != "array":
+        return "its array class is not listed"
+    return attributes(state, allow)

@@ -354,9 +354,11 @@ def _passed(value: Call) -> Value:
         return args[0]
     if function.module == "torch.jit._pickle" and function.name in _PASS_THROUGH:
         return args[0]
-    if function.module == "torch._tensor" and function.name == "_rebuild_from_type_v2":
-        if len(args) == 4 and isinstance(args[0], Global) and isinstance(args[2], tuple):
-            return Call(args[0], args[2], opcode=value.opcode, offset=value.offset)
+    if function != Global("torch._tensor", "_rebuild_from_type_v2"):
+        return None
+    match args:
+        case (Global() as inner, _, tuple() as inner_args, _):
+            return Call(inner, inner_args, opcode=value.opcode, offset=value.offset)
     return None
 
 

@@ -1,5 +1,100 @@
-"""Names of pandas."""
+"""Frames, series, indexes and scalars of pandas, under the names of versions 1 to 3."""
 
+from typing import Final
+
+from scanner.pickles import shapes
 from scanner.pickles.allowlist import Entry
 
-ENTRIES: tuple[tuple[str, Entry], ...] = ()
+ENTRIES: Final = (
+    (
+        "pandas:DataFrame,Series pandas.core.frame:DataFrame pandas.core.series:Series",
+        Entry(
+            "a table: made empty, its blocks and flags are assigned",
+            new=shapes.nothing,
+            state=shapes.attributes,
+        ),
+    ),
+    (
+        "pandas.core.internals.managers:BlockManager,SingleBlockManager",
+        Entry(
+            "holds blocks and axes",
+            call=shapes.anything,
+            new=shapes.nothing,
+            state=shapes.any_state,
+        ),
+    ),
+    (
+        "pandas._libs.internals:_unpickle_block",
+        Entry("makes a block over an array", call=shapes.anything),
+    ),
+    (
+        "pandas:Index,RangeIndex,MultiIndex,DatetimeIndex,TimedeltaIndex,PeriodIndex,"
+        "CategoricalIndex,IntervalIndex "
+        "pandas.core.indexes.base:Index pandas.core.indexes.range:RangeIndex "
+        "pandas.core.indexes.multi:MultiIndex pandas.core.indexes.datetimes:DatetimeIndex "
+        "pandas.core.indexes.timedeltas:TimedeltaIndex pandas.core.indexes.period:PeriodIndex "
+        "pandas.core.indexes.category:CategoricalIndex "
+        "pandas.core.indexes.interval:IntervalIndex "
+        "pandas.core.indexes.numeric:Int64Index,UInt64Index,Float64Index",
+        Entry("names an index class; it may not be called", kind="pandas-index"),
+    ),
+    (
+        "pandas.core.indexes.base:_new_Index pandas.core.indexes.datetimes:_new_DatetimeIndex "
+        "pandas.core.indexes.period:_new_PeriodIndex",
+        Entry("makes an index of a listed class over data", call=shapes.of_kind("pandas-index")),
+    ),
+    (
+        "pandas._libs.arrays:__pyx_unpickle_NDArrayBacked",
+        Entry(
+            "makes an empty array of a listed class",
+            call=shapes.of_kind("pandas-array"),
+            state=shapes.any_state,
+        ),
+    ),
+    (
+        "pandas.arrays:DatetimeArray,TimedeltaArray,PeriodArray,IntegerArray,FloatingArray,"
+        "BooleanArray,StringArray,IntervalArray,NumpyExtensionArray,PandasArray,SparseArray "
+        "pandas:Categorical pandas.core.arrays.categorical:Categorical "
+        "pandas.core.arrays.datetimes:DatetimeArray pandas.core.arrays.timedeltas:TimedeltaArray "
+        "pandas.core.arrays.period:PeriodArray pandas.core.arrays.string_:StringArray "
+        "pandas.core.arrays.integer:IntegerArray pandas.core.arrays.floating:FloatingArray "
+        "pandas.core.arrays.boolean:BooleanArray pandas.core.arrays.numpy_:PandasArray "
+        "pandas.core.arrays.interval:IntervalArray",
+        Entry(
+            "an array: made empty, its data and type are assigned",
+            new=shapes.nothing,
+            state=shapes.any_state,
+            kind="pandas-array",
+        ),
+    ),
+    (
+        "pandas:CategoricalDtype,DatetimeTZDtype,PeriodDtype,IntervalDtype,StringDtype,"
+        "Int8Dtype,Int16Dtype,Int32Dtype,Int64Dtype,UInt8Dtype,UInt16Dtype,UInt32Dtype,"
+        "UInt64Dtype,Float32Dtype,Float64Dtype,BooleanDtype,SparseDtype "
+        "pandas.core.dtypes.dtypes:CategoricalDtype,DatetimeTZDtype,PeriodDtype,IntervalDtype "
+        "pandas.core.arrays.string_:StringDtype "
+        "pandas.core.arrays.integer:Int8Dtype,Int16Dtype,Int32Dtype,Int64Dtype,UInt8Dtype,"
+        "UInt16Dtype,UInt32Dtype,UInt64Dtype "
+        "pandas.core.arrays.floating:Float32Dtype,Float64Dtype "
+        "pandas.core.arrays.boolean:BooleanDtype",
+        Entry(
+            "describes elements",
+            call=shapes.anything,
+            new=shapes.nothing,
+            state=shapes.attributes,
+        ),
+    ),
+    (
+        "pandas:Interval pandas._libs.interval:Interval "
+        "pandas._libs.tslibs.timestamps:_unpickle_timestamp,Timestamp "
+        "pandas._libs.tslibs.timedeltas:_timedelta_unpickle,Timedelta "
+        "pandas._libs.tslibs.nattype:_nat_unpickle "
+        "pandas._libs.tslibs.period:Period",
+        Entry("makes one scalar", call=shapes.anything, state=shapes.any_state),
+    ),
+    (
+        "pandas:NA pandas._libs.missing:NA",
+        Entry("is a constant; it may not be called"),
+    ),
+)  # fmt: skip
+"""Tables as data."""

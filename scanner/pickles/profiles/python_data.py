@@ -30,7 +30,10 @@ ENTRIES: Final = (
     ),
     (
         "builtins:object",
-        Entry("is an object without content", call=shapes.nothing, new=shapes.nothing, kind="object"),
+        Entry(
+            "is an object without content",
+            call=shapes.nothing, new=shapes.nothing, kind="object",
+        ),
     ),
     ("builtins:range,slice", Entry("holds up to three numbers", call=shapes.scalars)),
     (
@@ -79,7 +82,10 @@ ENTRIES: Final = (
     ),
     (
         "uuid:UUID",
-        Entry("is a number; no command is run to make one", new=shapes.nothing, state=shapes.attributes),
+        Entry(
+            "is a number; no command is run to make one",
+            new=shapes.nothing, state=shapes.attributes,
+        ),
     ),
     (
         "uuid:SafeUUID",

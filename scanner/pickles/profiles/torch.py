@@ -15,7 +15,10 @@ ENTRIES: Final = (
     (
         f"torch:{_STORAGES},UntypedStorage torch.cuda:{_STORAGES} "
         "torch.storage:UntypedStorage,_UntypedStorage,TypedStorage,_TypedStorage",
-        Entry("names the type of a storage in a persistent id; it may not be called", kind="storage"),
+        Entry(
+            "names the type of a storage in a persistent id; it may not be called",
+            kind="storage",
+        ),
     ),
     (
         "torch:float,float16,float32,float64,double,half,bfloat16,complex32,complex64,complex128,"

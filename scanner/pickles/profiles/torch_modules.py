@@ -1,5 +1,83 @@
-"""Names of torch modules."""
+"""Whole modules of torch: the layers of torch.nn, by class.
 
+Enumerated from torch 2.13. `Module.__setstate__` updates `__dict__` and fills in attributes
+that old files lack; the layers that override it do the same and call nothing that the state
+brings. Hooks and functions that a state holds are globals of their own, and judged as such.
+"""
+
+from typing import Final
+
+from scanner.pickles import shapes
 from scanner.pickles.allowlist import Entry
 
-ENTRIES: tuple[tuple[str, Entry], ...] = ()
+_LAYERS: Final = """
+    torch.nn.modules.activation:CELU,ELU,GELU,GLU,Hardshrink,Hardsigmoid,Hardswish
+    torch.nn.modules.activation:Hardtanh,LeakyReLU,LogSigmoid,LogSoftmax,Mish
+    torch.nn.modules.activation:MultiheadAttention,PReLU,RReLU,ReLU,ReLU6,SELU,SiLU
+    torch.nn.modules.activation:Sigmoid,Softmax,Softmax2d,Softmin,Softplus
+    torch.nn.modules.activation:Softshrink,Softsign,Tanh,Tanhshrink,Threshold
+    torch.nn.modules.adaptive:AdaptiveLogSoftmaxWithLoss
+    torch.nn.modules.batchnorm:BatchNorm1d,BatchNorm2d,BatchNorm3d,LazyBatchNorm1d
+    torch.nn.modules.batchnorm:LazyBatchNorm2d,LazyBatchNorm3d,SyncBatchNorm
+    torch.nn.modules.batchnorm:_BatchNorm,_LazyNormBase,_NormBase
+    torch.nn.modules.channelshuffle:ChannelShuffle
+    torch.nn.modules.container:Container,ModuleDict,ModuleList,ParameterDict
+    torch.nn.modules.container:ParameterList,Sequential
+    torch.nn.modules.conv:Conv1d,Conv2d,Conv3d,ConvTranspose1d,ConvTranspose2d
+    torch.nn.modules.conv:ConvTranspose3d,LazyConv1d,LazyConv2d,LazyConv3d
+    torch.nn.modules.conv:LazyConvTranspose1d,LazyConvTranspose2d
+    torch.nn.modules.conv:LazyConvTranspose3d,_ConvNd,_ConvTransposeMixin
+    torch.nn.modules.conv:_ConvTransposeNd
+    torch.nn.modules.distance:CosineSimilarity,PairwiseDistance
+    torch.nn.modules.dropout:AlphaDropout,Dropout,Dropout1d,Dropout2d,Dropout3d
+    torch.nn.modules.dropout:FeatureAlphaDropout,_DropoutNd
+    torch.nn.modules.flatten:Flatten,Unflatten torch.nn.modules.fold:Fold,Unfold
+    torch.nn.modules.instancenorm:InstanceNorm1d,InstanceNorm2d,InstanceNorm3d
+    torch.nn.modules.instancenorm:LazyInstanceNorm1d,LazyInstanceNorm2d
+    torch.nn.modules.instancenorm:LazyInstanceNorm3d,_InstanceNorm
+    torch.nn.modules.linear:Bilinear,Identity,LazyLinear,Linear
+    torch.nn.modules.linear:NonDynamicallyQuantizableLinear
+    torch.nn.modules.loss:BCELoss,BCEWithLogitsLoss,CTCLoss,CosineEmbeddingLoss
+    torch.nn.modules.loss:CrossEntropyLoss,GaussianNLLLoss,HingeEmbeddingLoss
+    torch.nn.modules.loss:HuberLoss,KLDivLoss,L1Loss,LinearCrossEntropyLoss,MSELoss
+    torch.nn.modules.loss:MarginRankingLoss,MultiLabelMarginLoss
+    torch.nn.modules.loss:MultiLabelSoftMarginLoss,MultiMarginLoss,NLLLoss
+    torch.nn.modules.loss:NLLLoss2d,PoissonNLLLoss,SmoothL1Loss,SoftMarginLoss
+    torch.nn.modules.loss:TripletMarginLoss,TripletMarginWithDistanceLoss,_Loss
+    torch.nn.modules.loss:_WeightedLoss torch.nn.modules.module:Module
+    torch.nn.modules.normalization:CrossMapLRN2d,GroupNorm,LayerNorm
+    torch.nn.modules.normalization:LocalResponseNorm,RMSNorm
+    torch.nn.modules.padding:CircularPad1d,CircularPad2d,CircularPad3d
+    torch.nn.modules.padding:ConstantPad1d,ConstantPad2d,ConstantPad3d
+    torch.nn.modules.padding:ReflectionPad1d,ReflectionPad2d,ReflectionPad3d
+    torch.nn.modules.padding:ReplicationPad1d,ReplicationPad2d,ReplicationPad3d
+    torch.nn.modules.padding:ZeroPad1d,ZeroPad2d,ZeroPad3d,_CircularPadNd
+    torch.nn.modules.padding:_ConstantPadNd,_ReflectionPadNd,_ReplicationPadNd
+    torch.nn.modules.pixelshuffle:PixelShuffle,PixelUnshuffle
+    torch.nn.modules.pooling:AdaptiveAvgPool1d,AdaptiveAvgPool2d,AdaptiveAvgPool3d
+    torch.nn.modules.pooling:AdaptiveMaxPool1d,AdaptiveMaxPool2d,AdaptiveMaxPool3d
+    torch.nn.modules.pooling:AvgPool1d,AvgPool2d,AvgPool3d,FractionalMaxPool2d
+    torch.nn.modules.pooling:FractionalMaxPool3d,LPPool1d,LPPool2d,LPPool3d
+    torch.nn.modules.pooling:MaxPool1d,MaxPool2d,MaxPool3d,MaxUnpool1d,MaxUnpool2d
+    torch.nn.modules.pooling:MaxUnpool3d,_AdaptiveAvgPoolNd,_AdaptiveMaxPoolNd
+    torch.nn.modules.pooling:_AvgPoolNd,_LPPoolNd,_MaxPoolNd,_MaxUnpoolNd
+    torch.nn.modules.rnn:GRU,GRUCell,LSTM,LSTMCell,RNN,RNNBase,RNNCell,RNNCellBase
+    torch.nn.modules.sparse:Embedding,EmbeddingBag
+    torch.nn.modules.transformer:Transformer,TransformerDecoder
+    torch.nn.modules.transformer:TransformerDecoderLayer,TransformerEncoder
+    torch.nn.modules.transformer:TransformerEncoderLayer
+    torch.nn.modules.upsampling:Upsample,UpsamplingBilinear2d,UpsamplingNearest2d
+    """
+
+ENTRIES: Final = (
+    (
+        _LAYERS,
+        Entry(
+            "a layer: made empty, its attributes are set from a dict",
+            new=shapes.nothing,
+            state=shapes.attributes,
+            kind="module",
+        ),
+    ),
+)
+"""Layers as data; nothing runs until somebody calls them."""

@@ -6,6 +6,7 @@ any bytes can be loaded in the test's own process.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import re
@@ -83,10 +84,8 @@ def observe(data: bytes, base: Any, *, peek: bool, encoding: str = "ASCII") -> s
         file = io.BufferedReader(file, max(1, len(data)) + 1)  # type: ignore[type-var]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
+        with contextlib.suppress(Exception):
             Recorder(file, encoding=encoding).load()
-        except Exception:
-            pass
     return set(events)
 
 
