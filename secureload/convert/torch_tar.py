@@ -50,11 +50,9 @@ def _members(file: Opened) -> dict[str, tuple[int, int]]:
     """Where each member's bytes begin and end."""
     found: dict[str, tuple[int, int]] = {}
     try:
-        with (
-            os.fdopen(os.dup(file.descriptor), "rb") as stream,
-            tarfile.open(fileobj=stream, mode="r:") as tar,
-        ):
+        with os.fdopen(os.dup(file.descriptor), "rb") as stream:
             stream.seek(0)
+            tar = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115  it owns nothing
             for member in tar:
                 if not member.isreg() or member.issparse():
                     continue
