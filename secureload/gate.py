@@ -173,7 +173,8 @@ class Gate:
 
     def _resolve(self, source: Source) -> Listing:
         listing = sources.resolve(source, self._context())
-        self.cache.remember(listing)
+        if source.kind != "local":  # a folder is always there to be asked again
+            self.cache.remember(listing)
         return listing
 
     def _key(self, source: Source, commit: str, need: Need) -> AdmissionKey:
