@@ -31,7 +31,7 @@ _PICKLED = ("pickle", "torch-zip", "torch-legacy", "torch-tar", "torchscript", "
 """Formats that are pickles, or carry the one that builds their content."""
 
 _SAID = {
-    SignatureStatus.UNSIGNED: ("absent", "nobody signed this commit"),
+    SignatureStatus.UNSIGNED: ("absent", "nobody signed it"),
     SignatureStatus.UNKNOWN_KEY: ("unknownKey", "signed by a key that no trust root holds"),
     SignatureStatus.PLATFORM_ATTESTED: (
         "platformAttested",

@@ -1,0 +1,61 @@
+"""`secureload policy`: mistakes are told, and what is shown is a policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secureload import policy
+from secureload.settings import Settings
+from tests.secureload.cli.shell import Shell
+
+HEAD = "apiVersion: secureload/v1\nkind: TrustPolicy\nmetadata: {name: ours}\n"
+
+
+@pytest.mark.parametrize("name", policy.SHIPPED)
+def test_what_is_shown_loads_with_the_same_digest(shell: Shell, tmp_path: Path, name: str) -> None:
+    said = shell("policy", "show", name)
+    assert said.code == 0
+    path = tmp_path / "shown.yaml"
+    path.write_text(said.out)
+    settings = Settings.from_environment()
+    assert policy.load(path, settings).id == policy.load(name, settings).id
+
+
+def test_without_a_name_the_policy_in_force_is_shown(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shell("policy", "show", "--format", "json").json["metadata"]["name"] == "default"
+    monkeypatch.setenv("SECURELOAD_POLICY", "strict")
+    said = shell("policy", "show", "--format", "json").json
+    assert said["schema"] == "secureload.policy/1"
+    assert said["digest"] == policy.load("strict", Settings.from_environment()).id.digest
+
+
+def test_every_policy_is_checked_and_any_mistake_is_exit_code_2(
+    shell: Shell, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(HEAD + "spec: {extends: strict}\n")
+    bad.write_text(HEAD + "spec:\n  mdoe: warn\n")
+    assert shell("policy", "check", good).code == 0
+    said = shell("policy", "check", bad, good, "--format", "json")
+    assert said.code == 2
+    assert [policy["valid"] for policy in said.json["policies"]] == [False, True]
+    said = shell("policy", "check", bad, good)
+    assert f"{bad}:5: " in said.err
+    assert "did you mean `mode`" in said.err
+    assert str(good) in said.out
+
+
+def test_a_policys_trust_roots_are_checked_with_it(shell: Shell, tmp_path: Path) -> None:
+    ours, root = tmp_path / "ours.yaml", tmp_path / "root.yaml"
+    ours.write_text(HEAD + "spec:\n  identity: {trustRoots: [root.yaml]}\n")
+    root.write_text(
+        "apiVersion: secureload/v1\nkind: TrustRoot\nmetadata: {name: r}\n"
+        "spec:\n  keys:\n    - {kind: openpgp, file: gone.asc}\n"
+    )
+    said = shell("policy", "check", ours)
+    assert said.code == 2
+    assert "gone.asc" in said.err
