@@ -69,8 +69,9 @@ def scan(
 
     `profiles` names the allowlist profiles to judge pickles by (none: those in force by
     default), `allow` adds dotted globals to them. `digest` asks for the SHA-256 of files
-    larger than `limits.digest_bytes` too. `jobs` processes work at once. `include` and `exclude` are
-    globs over relative paths.
+    larger than `limits.digest_bytes` too. `jobs` processes work at once. `include` and
+    `exclude` are globs over relative paths. `second` says when the second reading of a
+    pickle is taken: `auto`, `always` or `never`.
     """
     options = Options(
         profiles=tuple(profiles or ()),

@@ -28,6 +28,9 @@ _ACTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.
 
 def recognise(blob: Blob) -> bool:
     """Whether it is text that parses as a Python program, or says by its name that it is."""
+    if blob.hint == "torchscript":
+        # The archive's reader has said that code is here; it is not run by Python.
+        return False
     if len(blob.data) > blob.limits.text_bytes or not is_text(blob):
         return False
     if blob.name.endswith((".py", ".pyi", ".pyw")):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from scanner.facts import Fact, MemberFact, PersistentIdFact, ProblemFact
+from scanner.facts import CodeFact, Fact, MemberFact, PersistentIdFact, ProblemFact
 from scanner.findings import Where
 from scanner.formats import Format, Read
 from scanner.formats.pickle import interpreted, second
@@ -96,13 +96,17 @@ def read(blob: Blob) -> Read:
             yield from _torch_pickle(blob, member, kind, storages)
         else:
             rest.append(member)
+    if kind == "torchscript":
+        yield CodeFact(where=blob.where(), language="torchscript")
     for member in rest:
         folder, _, key = member.name.rpartition("/")
         in_data = folder.rpartition("/")[2] in ("data", "constants")
         if kind in ("torch-zip", "torchscript") and in_data and key in storages:
             continue
         raw = kind in ("torch-zip", "torchscript") and in_data and key.isdigit()
-        yield from _member(blob, member, hint="raw" if raw else "")
+        script = kind == "torchscript" and "/code/" in f"/{member.name}"
+        hint = "raw" if raw else "torchscript" if script else ""
+        yield from _member(blob, member, hint=hint)
 
 
 def _is_pickle(name: str) -> bool:

@@ -4,7 +4,7 @@ Why it matters
     Loading or running the model runs that code. The gate refuses code in a repository
     unless a policy admits it by digest.
 Fires on
-    Python source and bytecode, scripts, libraries and executables, TorchScript, Keras
+    Python source and bytecode, scripts, libraries and executables, Keras
     `Lambda` layers and custom classes, TensorFlow operations that run Python or touch
     files, operators outside ONNX's own domains. Critical when the code visibly starts
     processes, opens connections or decodes more code while it is imported.
@@ -42,6 +42,8 @@ def dangerous(name: str) -> bool:
 
 def check(fact: CodeFact) -> Iterator[Message]:
     """Yield one message for the code."""
+    if fact.language == "torchscript":
+        return
     names = ", ".join(fact.names[:5])
     about = f" ({fact.detail})" if fact.detail else ""
     text = f"{fact.language} code{': ' + names if names else ''}{about}"

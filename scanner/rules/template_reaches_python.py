@@ -25,8 +25,8 @@ from scanner.rules import Message, Rule
 _LONGEST = 1_000_000
 _INSIDE = re.compile(
     r"__(?:class|globals|builtins|import|subclasses|mro|base|bases|init|getattribute|dict|code"
-    r"|self|module|reduce|call|func|loader|spec|new|enter|exit)_{0,2}|popen|func_globals"
-    r"|gi_frame|f_globals|f_builtins|cr_frame|ag_frame|tb_frame"
+    r"|self|module|reduce|call|func|loader|spec|new|enter|exit)_{0,2}"
+    r"|popen|func_globals|gi_frame|f_globals|f_builtins|cr_frame|ag_frame|tb_frame"
 )
 _HIDDEN = frozenset({"mro", "func_globals", "gi_frame", "gi_code", "f_globals", "f_builtins",
                      "f_back", "cr_frame", "ag_frame", "tb_frame", "im_func", "im_self"})  # fmt: skip
