@@ -157,13 +157,12 @@ def test_big_endian(state: dict[str, torch.Tensor]) -> None:
         assert_equal(flatten(torch.load(source, weights_only=True)), converted)
 
 
+def plain(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.resolve_conj().resolve_neg().clone().contiguous()
+
+
 @quick
-@given(
-    state=st.dictionaries(
-        names, tensors(OLD + NEW).map(lambda t: t.resolve_conj().resolve_neg().clone().contiguous()),
-        min_size=1, max_size=6,
-    )
-)  # fmt: skip
+@given(state=st.dictionaries(names, tensors(OLD + NEW).map(plain), min_size=1, max_size=6))
 def test_the_file_is_the_one_that_save_file_writes(state: dict[str, torch.Tensor]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = save(state, Path(folder) / "any.bin")
