@@ -20,6 +20,9 @@ FIXTURES = ROOT / "tests" / "fixtures"
 EVIL = b"\x80\x02cposix\nsystem\nX\x08\x00\x00\x00echo hi!\x85R."
 """A pickle that would print two letters, if anything ran it."""
 
+MODEL = {path.name: path.read_bytes() for path in (FIXTURES / "distilbert-token/pt-zip").iterdir()}
+"""A repository of a small DistilBERT whose weights are a torch zip file."""
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -1,42 +1,17 @@
-"""`secureload admit` and what the cache and the log then say, over a local Hub."""
+"""`secureload admit`: the whole pipeline, over a local Hub."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.secureload.cli.shell import EVIL, FIXTURES, Shell
+from tests.secureload.cli.shell import EVIL, MODEL, Shell
 from tests.servers.hub import LocalHub
 from tests.servers.keys import openpgp
 from tests.servers.repos import PublishedRepo
 
-MODEL = {path.name: path.read_bytes() for path in (FIXTURES / "distilbert-token/pt-zip").iterdir()}
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> PublishedRepo:
-    return PublishedRepo(tmp_path / "hub", "org/model")
-
-
-@pytest.fixture(autouse=True)
-def hub(tmp_path: Path, repo: PublishedRepo, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
-    with LocalHub(root=tmp_path / "hub") as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        yield hub
-
-
-@pytest.fixture
-def publishers(tmp_path: Path) -> Path:
-    """A trust root that holds alice's key for `org/*`."""
-    (tmp_path / "alice.asc").write_text(openpgp("alice").public)
-    path = tmp_path / "publishers.yaml"
-    path.write_text(
-        "apiVersion: secureload/v1\nkind: TrustRoot\nmetadata: {name: publishers}\n"
-        'spec:\n  keys:\n    - {kind: openpgp, file: alice.asc, repos: ["org/*"]}\n'
-    )
-    return path
+pytestmark = pytest.mark.usefixtures("hub")
 
 
 def test_a_model_is_admitted_once_and_found_again(
@@ -105,26 +80,6 @@ def test_a_policy_file_extends_strict_with_trust_roots(
     assert shell("admit", "org/model", "--policy", ours).code == 0
 
 
-def test_verify_exits_0_for_verified_alone(
-    shell: Shell, repo: PublishedRepo, publishers: Path
-) -> None:
-    signed = repo.commit(MODEL, sign=openpgp("alice"))
-    unsigned = repo.commit(MODEL)
-    said = shell("verify", f"org/model@{signed}", "--trust-root", publishers, "--format", "json")
-    assert said.code == 0
-    assert said.json["schema"] == "secureload.verification/1"
-    assert said.json["status"] == "verified"
-    assert said.json["chain"]
-    assert (
-        openpgp("alice").fingerprint
-        in shell("verify", f"org/model@{signed}", "--trust-root", publishers).out
-    )
-    assert shell("verify", f"org/model@{signed}").code == 1
-    said = shell("verify", f"org/model@{unsigned}", "--format", "json")
-    assert (said.code, said.json["status"]) == (1, "unsigned")
-    assert shell("cache", "list", "--format", "json").json["admissions"] == []
-
-
 def test_bytes_tampered_behind_a_signature_are_refused(
     shell: Shell, repo: PublishedRepo, publishers: Path, hub: LocalHub
 ) -> None:
@@ -150,40 +105,3 @@ def test_offline_admits_only_what_is_here(shell: Shell, repo: PublishedRepo) -> 
     said = shell("admit", f"org/model@{commit}", "--offline")
     assert said.code == 2
     assert "hint:" in said.err
-
-
-def test_the_cache_shows_verifies_and_forgets(shell: Shell, repo: PublishedRepo) -> None:
-    repo.commit(MODEL)
-    admitted = shell("admit", "org/model", "--format", "json").json
-    (entry,) = shell("cache", "list", "--format", "json").json["admissions"]
-    assert entry["admission"] == admitted["admission"]
-    assert "hub:org/model" in shell("cache", "list").out
-    shown = shell("cache", "show", admitted["admission"][:8], "--format", "json").json
-    assert shown["files"] == admitted["files"]
-    assert "model.safetensors" in shell("cache", "show", admitted["admission"][:8]).out
-    assert shell("cache", "verify").code == 0
-    (Path(admitted["path"]) / "config.json").unlink()
-    said = shell("cache", "verify", "--format", "json")
-    assert (said.code, said.json["sound"]) == (1, False)
-    assert shell("cache", "rm", admitted["admission"]).code == 0
-    dry = shell("cache", "gc", "--dry-run", "--format", "json").json
-    collected = shell("cache", "gc", "--format", "json").json
-    assert dry["paths"] == collected["paths"] != []
-    assert shell("cache", "verify").code == 0
-    assert shell("cache", "list").out == ""
-
-
-def test_the_audit_log_is_verified_exported_and_held_to_a_checkpoint(
-    shell: Shell, repo: PublishedRepo
-) -> None:
-    repo.commit(MODEL)
-    shell("admit", "org/model")
-    said = shell("audit", "verify", "--format", "json")
-    assert (said.code, said.json["whole"]) == (0, True)
-    point = said.json["checkpoint"]
-    assert len(shell("audit", "export").out.splitlines()) == point["count"] > 0
-    assert shell("audit", "verify", "--checkpoint", f"{point['count']}:{point['head']}").code == 0
-    later = f"{point['count'] + 1}:{point['head']}"
-    assert shell("audit", "verify", "--checkpoint", later).code == 1
-    other = f"{point['count']}:{'0' * 64}"
-    assert shell("audit", "verify", "--checkpoint", other).code == 1
