@@ -148,14 +148,16 @@ class _Reading:
             self._say("no-end-record", "the zip end record is missing or cut off", fatal=True)
             self._walk(((0, len(self.data)),))
             return self._directory(b"")
-        if len(endings) > 1:
+        self._read_ending(endings[0])
+        others = [other for other in endings[1:] if self._could_count(other)]
+        if others:
             self._say(
                 "several-directories",
-                f"{len(endings)} end records could each be taken for the real one",
-                offset=endings[1].offset,
+                f"{len(others) + 1} end records could each be taken for the real one",
+                offset=others[0].offset,
             )
-        for ending in endings:
-            self._read_ending(ending)
+        for other in others:
+            self._read_ending(other)
         self._check_names()
         self._check_layout(endings)
         return self._directory(endings[0].comment)
@@ -247,6 +249,19 @@ class _Reading:
             for at, shift in starts
             if 0 <= at <= len(self.data) - 4 and self.data[at : at + 4] == CENTRAL
         ]
+
+    def _could_count(self, ending: _Ending) -> bool:
+        """Whether a reader could take this earlier end record for the archive's own.
+
+        The end of an archive that is stored in this one as a member lies inside that
+        member's data; only a comment that reaches the very end would make it count.
+        """
+        reach = ending.offset + _END.size + len(ending.comment)
+        return reach == len(self.data) or not any(
+            member.data_offset <= ending.offset
+            and ending.offset + _END.size <= member.data_offset + member.compressed_size
+            for member in self.members
+        )
 
     # The central directory
 

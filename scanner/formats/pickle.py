@@ -54,8 +54,10 @@ def _gets_somewhere(blob: Blob) -> bool:
     imports = any(isinstance(fact, ImportFact) for fact in facts)
     ends = any(first is None or end <= first for end in seen.ends)
     if is_text(blob):
-        # Prose may begin like an opcode or two; without a call it would do nothing.
-        return imports and ends
+        # Prose may begin like an opcode or two; without a call it does nothing, unless it is
+        # a pickle to its last byte.
+        whole = bool(seen.ends) and seen.ends[-1] == len(blob.data) and seen.complete
+        return ends and (imports or whole)
     return imports or ends
 
 

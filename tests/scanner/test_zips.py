@@ -100,3 +100,14 @@ def test_no_bytes_raise(noise: bytes, cut: int) -> None:
     read_directory(noise)
     read_directory(honest[:cut] + noise + honest[cut:])
     read_directory(honest[:cut] + honest[cut + 1 :])
+
+
+def test_an_archive_stored_in_an_archive_is_one_member() -> None:
+    directory = read_directory(plain({"inner.zip": plain({"a": b"x"}), "b": b"y"}))
+    assert directory.problems == ()
+    assert [member.name for member in directory.members] == ["inner.zip", "b"]
+
+
+def test_an_end_record_hidden_in_a_comment_is_told() -> None:
+    hidden = build(Entry(name="hidden"))
+    assert "several-directories" in kinds(build(Entry(), comment=hidden))

@@ -1,0 +1,22 @@
+"""Programs in a model folder are told by their first bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scanner.told import SUSPICIOUS, assert_clean, rules, tell
+
+PE = b"MZ" + bytes(58) + (64).to_bytes(4, "little") + b"PE\0\0"
+
+
+@pytest.mark.parametrize("data", [b"\x7fELF" + bytes(60), PE, b"#!/bin/sh\ntrue\n",
+                                  b"\xcf\xfa\xed\xfe" + bytes(60), b"\xa7\x0d\r\n" + bytes(60)])  # fmt: skip
+def test_programs_are_suspicious(data: bytes) -> None:
+    result = tell(data, "readme.txt")
+    assert result.verdict is SUSPICIOUS
+    assert "embedded-code" in rules(result)
+
+
+def test_a_comment_is_no_script() -> None:
+    assert_clean(b"# a heading\ntext\n", "text")
+    assert_clean(b"MZ is how it begins\n" * 9, "text")

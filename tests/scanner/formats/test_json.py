@@ -1,0 +1,69 @@
+"""JSON documents: what loaders follow is told, the rest is silent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.scanner.told import CLEAN, ERROR, SUSPICIOUS, assert_clean, rules, tell
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(FIXTURES.rglob("*/*.json")), ids=lambda p: "/".join(p.parts[-3:])
+)
+def test_real_documents_are_clean(path: Path) -> None:
+    assert tell(path.read_bytes(), path.name).verdict is CLEAN
+
+
+@pytest.mark.parametrize(
+    ("document", "rule"),
+    [
+        ({"auto_map": {"AutoModel": "modeling.Model"}}, "config-names-code"),
+        ({"a": {"b": [{"auto_map": {"AutoConfig": "x.Y"}}]}}, "config-names-code"),
+        ({"_attn_implementation": "org/kernel:fn"}, "config-names-code"),
+        ({"custom_pipelines": {"t": {"impl": "a.B"}}}, "config-names-code"),
+        ({"transformers_weights": "adapter.bin"}, "config-leaves-folder"),
+        ({"audio_tokenizer_name_or_path": "org/other"}, "config-leaves-folder"),
+        ({"vocab_file": "../../etc/passwd"}, "config-leaves-folder"),
+        ({"weight_map": {"a.weight": "../other.safetensors"}}, "index-leaves-folder"),
+        ({"chat_template": "{{ ''.__class__ }}"}, "template-reaches-python"),
+        ({"chat_template": [{"name": "d", "template": "{{ x.__init__ }}"}]},
+         "template-reaches-python"),
+    ],
+)  # fmt: skip
+def test_what_loaders_follow_is_told(document: object, rule: str) -> None:
+    assert rules(tell(json.dumps(document).encode(), "config.json")) == {rule}
+
+
+def test_a_safetensors_index_that_names_a_pickle_is_told() -> None:
+    document = json.dumps({"weight_map": {"a": "pytorch_model.bin"}}).encode()
+    assert rules(tell(document, "model.safetensors.index.json")) == {"index-leaves-folder"}
+    assert rules(tell(document, "pytorch_model.bin.index.json")) == set()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"_name_or_path": "/home/somebody/model", "attn_implementation": "sdpa"},
+        {"model": {"vocab": {"auto_map": 1, "module": 2, "checkpoint": 3, "kernel": 4}}},
+        {"chat_template": "{% for m in messages %}{{ m['content'] }}{% endfor %}"},
+        [],
+        [1, 2],
+    ],
+)
+def test_the_rest_is_silent(document: object) -> None:
+    assert_clean(json.dumps(document).encode(), "json", "config.json")
+
+
+def test_lines_of_json_are_data() -> None:
+    assert_clean(b'{"a": 1}\n{"a": 2}\n', "json", "log.jsonl")
+
+
+def test_broken_documents_are_not_clean() -> None:
+    assert tell(b'{"a": 1', "config.json").verdict is ERROR
+    assert tell(b'{"a": ' * 100_000, "config.json").verdict is ERROR
+    assert tell(b'{"a": 1, "a": 2}', "config.json").verdict is SUSPICIOUS

@@ -1,0 +1,32 @@
+"""ONNX: tensors that leave the folder and foreign operators are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.builders.wire import chunk, number
+from tests.scanner.told import assert_clean, rules, tell
+
+
+def model(graph: bytes) -> bytes:
+    return number(1, 8) + chunk(2, "maker") + chunk(7, graph) + chunk(8, number(2, 17))
+
+
+def tensor(location: str) -> bytes:
+    return chunk(8, "w") + chunk(13, chunk(1, "location") + chunk(2, location))
+
+
+def test_a_plain_model_is_clean() -> None:
+    graph = chunk(1, chunk(4, "MatMul")) + chunk(5, tensor("weights.bin"))
+    assert_clean(model(graph), "onnx", "model.onnx")
+
+
+@pytest.mark.parametrize("place", ["../x", "/etc/passwd", "a/../../x", "file:///x", "C:\\x"])
+def test_a_tensor_outside_the_folder_is_told(place: str) -> None:
+    nested = chunk(1, chunk(5, chunk(6, chunk(5, tensor(place)))))
+    for graph in (chunk(5, tensor(place)), nested):
+        assert "link-in-archive" in rules(tell(model(graph), "model.onnx"))
+
+
+def test_a_foreign_operator_is_told() -> None:
+    assert "embedded-code" in rules(tell(model(chunk(1, chunk(4, "Run") + chunk(7, "evil.ops")))))

@@ -1,0 +1,55 @@
+"""Pickles are known by what an unpickler would do, prose is not mistaken for one."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from tests.scanner.told import MALICIOUS, SHELL, assert_clean, rules, tell
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_plain_data_is_clean(protocol: int) -> None:
+    assert_clean(pickle.dumps({"a": [1, 2.5, "x", None]}, protocol), "pickle")
+
+
+@pytest.mark.parametrize("name", ["a.pkl", "README.md", "config.json", "x.safetensors", "noname"])
+def test_a_text_pickle_is_found_under_any_name(name: str) -> None:
+    result = tell(SHELL, name)
+    assert result.format == "pickle"
+    assert result.verdict is MALICIOUS
+
+
+def test_a_payload_before_a_broken_end_is_found() -> None:
+    assert tell(SHELL[:-1]).verdict is MALICIOUS
+    assert tell(SHELL[:-1] + b"\xff\xff").verdict is MALICIOUS
+
+
+def test_a_payload_behind_a_harmless_pickle_is_found() -> None:
+    assert tell(pickle.dumps([1]) + SHELL).verdict is MALICIOUS
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        b"Please read this first.\nIt is prose.\n",
+        b"NVIDIA licence\n",
+        b"cat\ndog\nbird\n",
+        b"I am a line\nand another\n",
+        b"PyTorch model\n",
+        b"(c) somebody\n",
+        b"]\n",
+        b"0\n1\n2\n",
+    ],
+)
+def test_prose_is_text(prose: bytes) -> None:
+    assert_clean(prose, "text", "README.md")
+
+
+def test_a_prefixed_zip_is_both() -> None:
+    from tests.builders.zips import plain
+
+    result = tell(SHELL + plain({"a.txt": b"x"}))
+    assert result.format == "pickle+zip"
+    assert {"polyglot", "runs-shell"} <= rules(result)

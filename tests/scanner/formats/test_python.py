@@ -1,0 +1,48 @@
+"""Python source: suspicious as such, malicious when it acts while it is imported."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scanner.told import MALICIOUS, SUSPICIOUS, assert_clean, tell
+
+MODEL = (
+    b"import torch\n\nclass Model(torch.nn.Module):\n    def forward(self, x):\n        return x\n"
+)
+
+
+@pytest.mark.parametrize("name", ["modeling.py", "readme.txt"])
+def test_source_is_suspicious_under_any_name(name: str) -> None:
+    assert tell(MODEL, name).verdict is SUSPICIOUS
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.system('true')\n",
+        "from os import system as s\ns('true')\n",
+        "import subprocess as p\nclass A:\n    x = p.run(['true'])\n",
+        "def f():\n    import os\n    os.system('true')\nf()\n",
+        "__import__('os').system('true')\n",
+        "exec('1')\n",
+        "import socket\nsocket.create_connection(('a', 1))\n",
+        "import os\ndef f(x=os.system('true')): pass\n",
+        "import os\n@os.system\ndef f(): pass\nos.popen('true')\n",
+    ],
+)
+def test_what_acts_at_import_is_malicious(source: str) -> None:
+    assert tell(source.encode(), "m.py").verdict is MALICIOUS
+
+
+def test_what_only_could_act_is_suspicious() -> None:
+    assert tell(b"import os\ndef f():\n    os.system('true')\n", "m.py").verdict is SUSPICIOUS
+
+
+@pytest.mark.parametrize("prose", [b"one\ntwo\nthree\n", b"a = 1\n", b"Hello, world.\n", b"x: y\n"])
+def test_prose_and_settings_are_no_program(prose: bytes) -> None:
+    assert tell(prose, "notes.txt").format in ("text", "yaml")
+
+
+def test_source_that_does_not_parse_is_suspicious_by_its_name() -> None:
+    assert tell(b"print 'old'\n", "m.py").verdict is SUSPICIOUS
+    assert_clean(b"print 'old'\n", "text", "m.txt")

@@ -1,0 +1,64 @@
+"""Zip archives: members are looked into, whatever their names, and lies are findings."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.builders.zips import Entry, build, plain
+from tests.scanner.told import ERROR, MALICIOUS, SHELL, SUSPICIOUS, assert_clean, rules, tell
+from tests.scanner.test_zips import LIES
+
+
+def test_an_archive_of_text_is_clean() -> None:
+    assert_clean(plain({"readme.txt": b"hello", "b/c.txt": b"there"}), "zip")
+
+
+@pytest.mark.parametrize("name", ["a.pkl", "a.txt", "data/0", "noextension", "weights.safetensors"])
+@pytest.mark.parametrize("method", [0, 8])
+def test_a_pickle_is_found_under_any_name(name: str, method: int) -> None:
+    result = tell(plain({name: SHELL}, method=method))
+    assert result.verdict is MALICIOUS
+    assert any(f.where.member == name for f in result.findings if f.rule == "runs-shell")
+
+
+@pytest.mark.parametrize("kind", LIES)
+def test_a_lying_archive_is_not_clean(kind: str) -> None:
+    assert tell(LIES[kind]).verdict is not None
+    assert tell(LIES[kind]).verdict in (SUSPICIOUS, ERROR, MALICIOUS)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry(name="a.pkl", data=SHELL, crc=1),
+        Entry(name="a.pkl", data=SHELL, flags=1),
+        Entry(name="a.pkl", data=SHELL, local_name="b.txt"),
+        Entry(name="a.pkl", data=SHELL, listed=False),
+        Entry(name="a.pkl", data=SHELL, local_method=8),
+    ],
+    ids=["crc", "encrypted", "renamed", "unlisted", "method"],
+)
+def test_no_trick_hides_the_pickle(entry: Entry) -> None:
+    assert "runs-shell" in rules(tell(build(Entry(), entry)))
+
+
+def test_archives_nest_to_the_limit_and_no_deeper() -> None:
+    data = SHELL
+    for _ in range(5):
+        data = plain({"inner": data})
+    assert tell(data).verdict is MALICIOUS
+    assert tell(plain({"inner": data})).verdict is ERROR
+
+
+def test_a_bomb_is_an_error() -> None:
+    held = plain({"zeros": b"\0" * (4 << 20)}, method=8)
+    result = tell(held)
+    assert rules(result) & {"unrecognised-content", "limit-reached"}
+
+
+def test_an_unknown_method_is_an_error() -> None:
+    assert tell(build(Entry(method=99))).verdict is ERROR
+
+
+def test_a_link_is_told() -> None:
+    assert "link-in-archive" in rules(tell(build(Entry(mode=0o120777, data=b"/etc/passwd"))))
