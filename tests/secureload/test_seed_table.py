@@ -17,7 +17,7 @@ import transformers
 from safetensors.torch import load_file
 
 import secureload
-from tests.secureload.registry.tiny import Tiny, tiny_model
+from tests.secureload.registry.tiny import load_with_info, tiny_model
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 MANIFEST = json.loads((FIXTURES / "manifest.json").read_text())
@@ -157,7 +157,8 @@ def test_auto_config(fixture: str, form: str) -> None:
     made = secureload.AutoConfig.from_pretrained(folder)
     theirs = transformers.AutoConfig.from_pretrained(folder)
     assert type(made) is type(theirs)
-    assert made.to_dict() == theirs.to_dict()
+    # Where it was read from differs: ours is the admitted folder.
+    assert {**made.to_dict(), "_name_or_path": ""} == {**theirs.to_dict(), "_name_or_path": ""}
 
 
 def same(made: Mapping[str, Any], fixture: str) -> None:
@@ -247,26 +248,29 @@ def test_every_auto_class_of_the_installed_transformers_has_a_front() -> None:
     theirs = {
         name
         for name, module in transformers._class_to_module.items()
-        if module.startswith("models.auto") and name.startswith("Auto")
+        if module.startswith("models.auto.") and name.startswith("Auto")
     }
     assert theirs == set(AUTO_CLASSES)
 
 
-@pytest.mark.parametrize("form", ["pytorch_model.bin", "model.safetensors"])
+@pytest.mark.parametrize("form", ["legacy", "safetensors"])
 @pytest.mark.parametrize("auto", MODEL_CLASSES)
 def test_every_model_class_loads_what_transformers_loads(
     auto: str, form: str, tmp_path: Path
 ) -> None:
-    tiny: Tiny = tiny_model(auto)
-    tiny.save(tmp_path / "model", form)
-    built, info = getattr(secureload, auto).from_pretrained(
-        tmp_path / "model", output_loading_info=True
-    )
-    assert type(built).__name__ == type(tiny.model).__name__
-    ours = built.state_dict()
+    tiny = tiny_model(auto)
+    folder = tiny.folder
+    if form == "legacy":
+        folder = tmp_path / "legacy"
+        tiny.legacy(folder)
+    built, info = load_with_info(getattr(secureload, auto).from_pretrained, folder)
+    assert type(built) is type(tiny.model)
+    assert info["missing_keys"] == tiny.missing
+    assert not info["unexpected_keys"]
     assert not info["mismatched_keys"]
-    assert ours.keys() == tiny.model.state_dict().keys()
-    for name, value in tiny.model.state_dict().items():
-        if name not in info["missing_keys"]:
+    ours, theirs = built.state_dict(), tiny.model.state_dict()
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        assert ours[name].dtype == value.dtype
+        if name not in tiny.missing:
             assert torch.equal(ours[name], value), name
-    assert len(info["missing_keys"]) < len(ours) / 2
