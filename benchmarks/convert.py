@@ -1,0 +1,135 @@
+"""Converting a checkpoint, side by side with copying it and with torch.load + save_file.
+
+    python benchmarks/convert.py [--sizes 100MB 1GB] [--repeat 5] [--folder DIR] [--json FILE]
+
+Each run is a whole process. `cp` and `secureload` end in fsync; torch's does not. Ratios are
+medians over rounds, each way measured once a round, in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+MAKE = """
+import sys, torch
+size, path = int(sys.argv[1]), sys.argv[2]
+state, layer = {}, 0
+while size > 0:
+    for name, shape in (("q", (2048, 2048)), ("up", (5632, 2048)), ("norm", (2048,))):
+        tensor = torch.randint(-30000, 30000, shape, dtype=torch.int16).view(torch.float16)
+        state[f"model.layers.{layer}.{name}.weight"] = tensor
+        size -= tensor.nbytes
+    layer += 1
+torch.save(state, path)
+"""
+COPY = """
+import os, subprocess, sys
+subprocess.run(["cp", sys.argv[1], sys.argv[2]], check=True)
+descriptor = os.open(sys.argv[2], os.O_RDWR); os.fsync(descriptor)
+"""
+OURS = """
+import sys
+from pathlib import Path
+from secureload.convert import convert_path
+convert_path(Path(sys.argv[1]), Path(sys.argv[2]), verify={verify})
+"""
+TORCH = """
+import sys, torch
+from safetensors.torch import save_file
+save_file(torch.load(sys.argv[1], weights_only=True), sys.argv[2], metadata={"format": "pt"})
+"""
+WAYS = {
+    "cp + fsync": COPY,
+    "secureload": OURS.format(verify=False),
+    "secureload, read back": OURS.format(verify=True),
+    "torch.load + save_file": TORCH,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One process: wall and CPU in seconds, peak memory in MiB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def run(code: str, *arguments: str) -> Run:
+    begin = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT)
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begin
+    if status:
+        sys.exit(f"a benchmarked process failed: {status}")
+    return Run(wall=wall, cpu=used.ru_utime + used.ru_stime, memory=used.ru_maxrss / 1024)
+
+
+def measure(source: Path, target: Path, repeat: int) -> dict[str, list[Run]]:
+    runs: dict[str, list[Run]] = {way: [] for way in WAYS}
+    for _ in range(repeat):
+        for way, code in WAYS.items():
+            target.unlink(missing_ok=True)
+            os.sync()
+            runs[way].append(run(code, str(source), str(target)))
+    target.unlink(missing_ok=True)
+    return runs
+
+
+def ratio(runs: dict[str, list[Run]], way: str, other: str, what: str) -> float:
+    pairs = zip(runs[way], runs[other], strict=True)
+    return statistics.median(getattr(a, what) / getattr(b, what) for a, b in pairs)
+
+
+def table(size: str, runs: dict[str, list[Run]]) -> None:
+    head = ("wall s", "CPU s", "peak MiB", "wall/cp", "wall/torch", "CPU/torch")
+    print(f"\n{size:<24}" + "".join(f"{title:>12}" for title in head))
+    torch = "torch.load + save_file"
+    for way, results in runs.items():
+        cells = [statistics.median(getattr(r, key) for r in results) for key in ("wall", "cpu")]
+        cells.append(max(r.memory for r in results))
+        cells.append(ratio(runs, way, "cp + fsync", "wall"))
+        cells.extend((ratio(runs, way, torch, "wall"), ratio(runs, way, torch, "cpu")))
+        print(f"{way:<24}" + "".join(f"{cell:>12.2f}" for cell in cells))
+
+
+def main() -> None:
+    from secureload.convert.path import parse_size
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--sizes", nargs="+", default=["100MB", "1GB"])
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where to work; on a real disk")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="bench-convert-", dir=arguments.folder))
+    report = {}
+    try:
+        for size in arguments.sizes:
+            source = work / "model.bin"
+            run(MAKE, str(parse_size(size)), str(source))
+            runs = measure(source, work / "model.safetensors", arguments.repeat)
+            table(size, runs)
+            report[size] = {way: [asdict(r) for r in results] for way, results in runs.items()}
+            source.unlink()
+    finally:
+        shutil.rmtree(work)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
