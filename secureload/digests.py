@@ -12,7 +12,7 @@ import hashlib
 import mmap
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,8 +94,14 @@ def blake3_descriptor(descriptor: int) -> str:
     from blake3 import blake3
 
     fast = blake3(max_threads=THREADS)
-    for chunk in _chunks(descriptor):
-        fast.update(chunk)
+    mapped = Path(f"/proc/self/fd/{descriptor}")
+    if mapped.exists():
+        # Mapped, the pages hashed are those that the library will map, and nothing is copied.
+        # A file cut short meanwhile would end the process, here as in the library itself.
+        fast.update_mmap(mapped)
+    else:
+        for chunk in _chunks(descriptor):
+            fast.update(chunk)
     return fast.hexdigest()
 
 
@@ -125,16 +131,32 @@ def open_regular(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _chunks(descriptor: int) -> Iterable[memoryview]:
-    """Read from the start in steps; each view is valid until the next one is asked for."""
+def _chunks(descriptor: int) -> Iterator[memoryview]:
+    """Read from the start in steps; each view is valid until the next one is asked for.
+
+    While one step is being hashed, a thread reads the next into the other of two buffers.
+    """
     size = os.fstat(descriptor).st_size
-    if not size:
-        return
-    page = mmap.PAGESIZE
-    length = min(STEP, -(-(size + 1) // page) * page)
-    with mmap.mmap(-1, length) as memory, memoryview(memory) as view:
-        offset = 0
-        while count := os.preadv(descriptor, [view], offset):
-            offset += count
-            with view[:count] as chunk:
-                yield chunk
+    length = min(STEP, -(-(size + 1) // mmap.PAGESIZE) * mmap.PAGESIZE)
+    with (
+        mmap.mmap(-1, 2 * length) as memory,
+        memoryview(memory) as whole,
+        whole[:length] as this,
+        whole[length:] as other,
+    ):
+        if size < length:
+            offset = 0
+            while count := os.preadv(descriptor, [this], offset):
+                offset += count
+                with this[:count] as chunk:
+                    yield chunk
+            return
+        with ThreadPoolExecutor(1) as reader:
+            offset, full, free = 0, this, other
+            pending = reader.submit(os.preadv, descriptor, [full], offset)
+            while count := pending.result():
+                offset += count
+                pending = reader.submit(os.preadv, descriptor, [free], offset)
+                with full[:count] as chunk:
+                    yield chunk
+                full, free = free, full

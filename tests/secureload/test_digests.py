@@ -46,6 +46,18 @@ def test_a_large_file_agrees_with_hashlib_and_git(tmp_path: Path) -> None:
         assert digests.blake3_descriptor(descriptor) == found.blake3
 
 
+def test_without_proc_the_digest_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(3_000_000))
+    expected = digests.digest_file(path).blake3
+    with digests.open_regular(path) as descriptor:
+        assert digests.blake3_descriptor(descriptor) == expected
+        monkeypatch.setattr(Path, "exists", lambda _: False)
+        assert digests.blake3_descriptor(descriptor) == expected
+
+
 def test_one_flipped_bit_changes_every_digest(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_bytes(bytes(100_000))
