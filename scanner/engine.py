@@ -210,6 +210,7 @@ def _results(found: list[_Found], options: Options, jobs: int) -> Iterator[FileR
     if jobs <= 1 or len(found) < 2:
         yield from (_examine(item, options) for item in found)
         return
+
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(min(jobs, len(found))) as pool:

@@ -7,11 +7,8 @@ unpacked from one file, all levels together, come out of one `Budget`.
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import mmap
 import os
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -146,6 +143,8 @@ def collect(pieces: Iterator[bytes], budget: Budget, packed: int) -> memoryview:
             if spill is None:
                 held.append(piece)
                 if total > _IN_MEMORY:
+                    import tempfile
+
                     spill = tempfile.TemporaryFile()  # noqa: SIM115  closed below
                     spill.writelines(held)
                     held.clear()
@@ -185,6 +184,8 @@ def inflate(data: memoryview, window: int) -> Iterator[bytes]:
 
 
 def _stepwise(unpack: Any, data: memoryview) -> Iterator[bytes]:
+    import lzma
+
     try:
         for start in range(0, len(data), _PIECE):
             rest = bytes(data[start : start + _PIECE])
@@ -207,6 +208,8 @@ def bunzip2(data: memoryview) -> Iterator[bytes]:
     Raises:
         UnpackError: when it is damaged or cut off.
     """
+    import bz2
+
     return _stepwise(bz2.BZ2Decompressor(), data)
 
 
@@ -216,6 +219,8 @@ def unlzma(data: memoryview, *, memory: int = 256 << 20) -> Iterator[bytes]:
     Raises:
         UnpackError: when it is damaged, cut off, or wants more memory.
     """
+    import lzma
+
     return _stepwise(lzma.LZMADecompressor(memlimit=memory), data)
 
 
@@ -225,6 +230,8 @@ def unlzma_member(data: memoryview) -> Iterator[bytes]:
     Raises:
         UnpackError: when it is damaged or cut off.
     """
+    import lzma
+
     length = int.from_bytes(data[2:4], "little")
     properties = bytes(data[4 : 4 + length])
     if length != 5 or len(properties) != 5:

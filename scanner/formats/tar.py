@@ -9,8 +9,7 @@ Source: POSIX.1-2001 pax; `torch/serialization.py`, `_legacy_load`.
 from __future__ import annotations
 
 import io
-import tarfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scanner.facts import MemberFact
 from scanner.findings import Where
@@ -18,6 +17,9 @@ from scanner.formats import Format, Read
 from scanner.formats.pickle import interpreted
 from scanner.reader import Blob
 from scanner.zips import name_problem
+
+if TYPE_CHECKING:
+    import tarfile
 
 _TORCH = frozenset({"storages", "tensors", "pickle"})
 
@@ -64,6 +66,8 @@ def recognise(blob: Blob) -> bool:
 
 def label(blob: Blob) -> str:
     """`torch-tar` when the members are those of an old torch file, else `tar`."""
+    import tarfile
+
     try:
         with tarfile.TarFile(fileobj=_View(blob.data)) as archive:
             names = {
@@ -76,6 +80,8 @@ def label(blob: Blob) -> str:
 
 def read(blob: Blob) -> Read:
     """Yield the members and what they hold."""
+    import tarfile
+
     torch = label(blob) == "torch-tar"
     count = 0
     names: set[str] = set()

@@ -23,21 +23,22 @@ from scanner.findings import Severity
 from scanner.rules import Message, Rule
 
 _HIGH = frozenset({"elf", "pe", "macho", "shell", "python-bytecode", "keras-lambda", "executable"})
-_DANGEROUS = (
-    "os.system", "os.popen", "os.exec", "os.spawn", "os.posix_spawn", "os.fork", "os.startfile",
-    "posix.", "subprocess", "pty", "socket", "ctypes", "urllib.request", "requests", "httpx",
-    "ftplib", "smtplib", "telnetlib", "http.client", "paramiko", "marshal.loads", "eval", "exec",
-    "compile", "__import__", "builtins.eval", "builtins.exec", "runpy", "code.", "importlib.",
-    "pickle.load", "pickle.loads", "shutil.rmtree", "os.remove", "os.unlink",
-)  # fmt: skip
+_DANGEROUS = frozenset(
+    """os.system os.popen os.fork os.startfile os.remove os.unlink shutil.rmtree subprocess pty
+    socket ctypes urllib.request requests httpx ftplib smtplib telnetlib http.client paramiko
+    marshal.loads eval exec compile __import__ builtins.eval builtins.exec builtins.compile
+    runpy pickle.load pickle.loads""".split()  # noqa: SIM905
+)
+_FAMILIES = ("os.exec", "os.spawn", "os.posix_spawn", "posix.", "code.", "importlib.")
+"""Prefixes of which every name counts."""
 
 
 def dangerous(name: str) -> bool:
     """Whether a dotted name starts processes, talks to the network or runs more code."""
-    return any(
-        name == bad or (name.startswith(bad) and (bad.endswith(".") or name[len(bad)] in "._eflpv"))
-        for bad in _DANGEROUS
-    )
+    if name.startswith(_FAMILIES):
+        return True
+    parts = name.split(".")
+    return any(".".join(parts[:count]) in _DANGEROUS for count in range(1, len(parts) + 1))
 
 
 def check(fact: CodeFact) -> Iterator[Message]:

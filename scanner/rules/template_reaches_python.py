@@ -24,15 +24,15 @@ from scanner.rules import Message, Rule
 
 _LONGEST = 1_000_000
 _INSIDE = re.compile(
-    r"__(?:class|globals|builtins|import|subclasses|mro|base|bases|init|getattribute|dict|code"
-    r"|self|module|reduce|call|func|loader|spec|new|enter|exit)_{0,2}"
+    r"__(?:class|globals|builtins|import|subclasses|mro|bases?|init|getattribute|dict|code|self"
+    r"|module|reduce|call|func|loader|spec|new|enter|exit)_{0,2}"
     r"|popen|func_globals|gi_frame|f_globals|f_builtins|cr_frame|ag_frame|tb_frame"
 )
-_HIDDEN = frozenset({"mro", "func_globals", "gi_frame", "gi_code", "f_globals", "f_builtins",
-                     "f_back", "cr_frame", "ag_frame", "tb_frame", "im_func", "im_self"})  # fmt: skip
-_DOORS = frozenset(
-    {"lipsum", "cycler", "joiner", "self", "request", "config", "get_flashed_messages", "url_for"}
+_HIDDEN = frozenset(
+    """mro func_globals gi_frame gi_code f_globals f_builtins f_back cr_frame ag_frame tb_frame
+    im_func im_self""".split()  # noqa: SIM905
 )
+_DOORS = frozenset({"lipsum", "cycler", "joiner", "self", "request", "config"})
 _OTHERS = ("Include", "Import", "FromImport", "Extends")
 
 

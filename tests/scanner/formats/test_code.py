@@ -9,8 +9,16 @@ from tests.scanner.told import SUSPICIOUS, assert_clean, rules, tell
 PE = b"MZ" + bytes(58) + (64).to_bytes(4, "little") + b"PE\0\0"
 
 
-@pytest.mark.parametrize("data", [b"\x7fELF" + bytes(60), PE, b"#!/bin/sh\ntrue\n",
-                                  b"\xcf\xfa\xed\xfe" + bytes(60), b"\xa7\x0d\r\n" + bytes(60)])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x7fELF" + bytes(60),
+        PE,
+        b"#!/bin/sh\ntrue\n",
+        b"\xcf\xfa\xed\xfe" + bytes(60),
+        b"\xa7\x0d\r\n" + bytes(60),
+    ],
+)
 def test_programs_are_suspicious(data: bytes) -> None:
     result = tell(data, "readme.txt")
     assert result.verdict is SUSPICIOUS

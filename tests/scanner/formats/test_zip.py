@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.builders.zips import Entry, build, plain
-from tests.scanner.told import ERROR, MALICIOUS, SHELL, SUSPICIOUS, assert_clean, rules, tell
 from tests.scanner.test_zips import LIES
+from tests.scanner.told import ERROR, MALICIOUS, SHELL, SUSPICIOUS, assert_clean, rules, tell
 
 
 def test_an_archive_of_text_is_clean() -> None:

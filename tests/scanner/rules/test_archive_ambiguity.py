@@ -1,0 +1,24 @@
+"""Two readers of an archive would differ."""
+
+from __future__ import annotations
+
+import pytest
+
+from scanner.findings import Severity
+from scanner.rules.archive_ambiguity import RULE
+from tests.scanner.rules.problems import HERE, said
+
+
+@pytest.mark.parametrize(
+    "kind", ["duplicate-member", "name-mismatch", "crc-mismatch", "unlisted-member"]
+)
+def test_fires(kind: str) -> None:
+    (finding,) = said(RULE, kind)
+    assert (finding.severity, finding.where) == (Severity.HIGH, HERE)
+    assert finding.message == "what happened"
+    assert finding.evidence["kind"] == kind
+
+
+@pytest.mark.parametrize("kind", ["crc-absent", "polyglot", "malformed"])
+def test_stays_quiet(kind: str) -> None:
+    assert said(RULE, kind) == []

@@ -1,0 +1,43 @@
+"""A configuration names code."""
+
+from __future__ import annotations
+
+import pytest
+
+from scanner.facts import ConfigFact
+from scanner.rules.config_names_code import RULE
+from tests.scanner.rules.configs import value
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        value("auto_map", None),
+        value("custom_generate", "org/repo"),
+        value("custom_pipelines", None),
+        value("_attn_implementation", "org/kernel"),
+        value("attn_implementation", "org/kernel:fn"),
+        value("_experts_implementation", "org/kernel@v1"),
+        value("_target_", "os.system"),
+        value("kernel", "org/kernel"),
+    ],
+    ids=lambda fact: fact.key,
+)
+def test_fires(fact: ConfigFact) -> None:
+    assert len(list(RULE.apply(fact))) == 1
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        value("attn_implementation", "sdpa"),
+        value("_attn_implementation", "flash_attention_2"),
+        value("auto_map", 17),
+        value("AutoModel", "m.X", path="$.auto_map.AutoModel"),
+        value("kernel", 3),
+        value("quant_method", "gptq"),
+    ],
+    ids=lambda fact: fact.path,
+)
+def test_stays_quiet(fact: ConfigFact) -> None:
+    assert list(RULE.apply(fact)) == []

@@ -1,0 +1,60 @@
+"""Chat templates: formatting is silent, reaching inside is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from scanner.facts import TemplateFact
+from scanner.findings import Finding, Severity, Where
+from scanner.rules.template_reaches_python import RULE
+
+
+def said(source: str) -> list[Finding]:
+    return list(RULE.apply(TemplateFact(where=Where(), source=source)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ cycler.__init__.__globals__.os.popen('true').read() }}",
+        "{{ x['__class__'] }}",
+        "{{ x|attr('__class__') }}",
+        "{{ x|attr('__cl' ~ 'ass__') }}",
+        "{% set y = x.__globals__ %}",
+        "{% for m in ().__class__.__base__.__subclasses__() %}{{ m }}{% endfor %}",
+        "{{ lipsum.__globals__ }}",
+        "{{ (x for y in z).gi_frame }} {{ g.gi_frame.f_globals }}",
+        "{{ x['_' * 2] }}{{ '__' ~ 'class' ~ '__' }}",
+    ],
+)
+def test_fires(source: str) -> None:
+    assert max((f.severity for f in said(source)), default=Severity.INFO) >= Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] | trim }}{% endfor %}",
+        "{% if not loop.first %}{{ raise_exception('no') }}{% endif %}",
+        "{%- set ns = namespace(found=false) -%}{%- set ns.found = true -%}",
+        "{% macro f(a) %}{{ a|tojson }}{% endmacro %}{{ f(tools) }}",
+        "{% generation %}{{ x }}{% endgeneration %}",
+        "{{ strftime_now('%d %b') }}{% break %}",
+        "{{ message.content.split('</think>')[-1] }}",
+        "plain text without markup",
+        "{{ '__media__' }}{{ bos_token }}",
+    ],
+)
+def test_stays_quiet(source: str) -> None:
+    assert said(source) == []
+
+
+def test_what_does_not_parse_but_speaks_of_the_inside_is_told() -> None:
+    assert [f.severity for f in said("{{ x.__class__ ")] == [Severity.HIGH]
+    assert said("{{ hello ") == []
+
+
+def test_depth_and_length_do_not_break_it() -> None:
+    assert said("{{ " + "(" * 5000 + " }}") == []
+    assert [f.severity for f in said("{{ x }}" * 200_000)] == [Severity.MEDIUM]
