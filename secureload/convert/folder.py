@@ -101,11 +101,13 @@ def convert_folder(
     staging: Path,
     *,
     limit: int | None = None,
+    verify: bool = True,
     progress: Progress | None = None,
 ) -> tuple[tuple[ArtifactFile, ...], tuple[Conversion, ...]]:
     """Bring every file of `folder` below `staging` as a safe file, or say why it is left.
 
-    With a `limit` in bytes, converted weights are distributed over shards anew.
+    With a `limit` in bytes, converted weights are distributed over shards anew; `verify` is
+    that of `pack`.
 
     Raises:
         ConversionError: a file cannot be converted, and must not be copied.
@@ -127,7 +129,9 @@ def convert_folder(
                 Conversion(converter="scrub/1", inputs=(path,), outputs=(path,), notes=notes)
             )
     for group in plan.groups:
-        files, conversion = _convert(folder, group, readers, staging, limit, progress)
+        files, conversion = _convert(
+            folder, group, readers, staging, limit=limit, verify=verify, progress=progress
+        )
         written.extend(files)
         conversions.append(conversion)
     _check_indexes(written, staging)
@@ -274,7 +278,9 @@ def _convert(
     group: Group,
     readers: Mapping[str, Converter],
     staging: Path,
+    *,
     limit: int | None,
+    verify: bool,
     progress: Progress | None,
 ) -> tuple[list[ArtifactFile], Conversion]:
     """Convert one set of weights: file by file, or distributed anew with a `limit`."""
@@ -294,11 +300,12 @@ def _convert(
             for source, output in zip(sources, group.outputs, strict=True):
                 planned, more = plan_output(output, [source])
                 notes.extend(more)
-                packed.extend(pack([source], [planned], staging, progress=progress))
+                packed.extend(pack([source], [planned], staging, verify=verify, progress=progress))
         else:
             planned, more = plan_output(unsharded(group.outputs[0]), sources)
             notes.extend(more)
-            packed.extend(pack(sources, split(planned, limit), staging, progress=progress))
+            parts = split(planned, limit)
+            packed.extend(pack(sources, parts, staging, verify=verify, progress=progress))
         converter = sources[0].weights.converter
     check_names(packed)
     extra: list[ArtifactFile] = []

@@ -63,15 +63,16 @@ def convert_path(
     destination: Path,
     *,
     max_shard_size: int | str | None = None,
-    verify: bool = True,
+    verify: bool = False,
     progress: Progress | None = None,
 ) -> Converted:
     """Convert a weights file, an index with its shards, or a folder, executing nothing.
 
     A destination that ends in `.safetensors` is a file, which takes all the tensors of the
     source; anything else is a folder. `max_shard_size` is in bytes, or text like `5GB`; the
-    weights are then distributed anew. With `verify` what was written is read back and
-    measured again. Nothing is left behind on failure, and an existing file is replaced in
+    weights are then distributed anew. Each tensor's digest is taken from the very buffers
+    that are written; with `verify` the files are also read back and measured again, and have
+    a digest of their own. Nothing is left behind on failure, and an existing file is replaced in
     one step.
 
     Raises:
@@ -96,7 +97,7 @@ def convert_path(
         with _staging(destination) as staging:
             if source.is_dir() and not single:
                 files, conversions = convert_folder(
-                    _folder(source), staging, limit=limit, progress=advance
+                    _folder(source), staging, limit=limit, verify=verify, progress=advance
                 )
                 made = Converted(root=destination, files=files, conversions=conversions)
             else:
