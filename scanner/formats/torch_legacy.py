@@ -19,15 +19,6 @@ from scanner.pickles.persistent import torch as torch_ids
 from scanner.pickles.values import Global, ListValue, Value
 from scanner.reader import Blob
 
-_WIDTHS = {
-    "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2,
-    "LongStorage": 8, "IntStorage": 4, "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1,
-    "BoolStorage": 1, "ComplexFloatStorage": 8, "ComplexDoubleStorage": 16,
-    "QInt8Storage": 1, "QUInt8Storage": 1, "QInt32Storage": 4, "QUInt4x2Storage": 1,
-    "QUInt2x4Storage": 1, "UntypedStorage": 1,
-}  # fmt: skip
-"""Bytes an element, by storage class."""
-
 
 def read(blob: Blob) -> Read:
     """Yield what the five pickles do, and whether the storages are where they should be."""
@@ -36,7 +27,7 @@ def read(blob: Blob) -> Read:
     def note(pid: Value, offset: int) -> tuple[str | None, Value]:
         objection, value = torch_ids(pid, offset)
         if objection is None and isinstance(pid, tuple) and isinstance(pid[1], Global):
-            widths[_key(pid[2])] = _WIDTHS.get(pid[1].name, 0)
+            widths[_key(pid[2])] = _torch_legacy.WIDTHS.get(pid[1].name, 0)
         return objection, value
 
     seen = interpreted(blob, persistent_ids=note, pickles=5)

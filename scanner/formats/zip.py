@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from scanner.facts import CodeFact, Fact, MemberFact, PersistentIdFact, ProblemFact
 from scanner.findings import Where
 from scanner.formats import Format, Read
+from scanner.formats._torch_legacy import WIDTHS
 from scanner.formats.pickle import interpreted, second
 from scanner.pickles.persistent import torch as torch_ids
-from scanner.pickles.values import Value
+from scanner.pickles.values import Global, Value
 from scanner.reader import (
     Blob,
     UnpackError,
@@ -80,7 +81,7 @@ def read(blob: Blob) -> Read:
             message=problem.message,
             fatal=problem.fatal,
         )
-    storages: set[str] = set()
+    storages: dict[str, int] = {}
     rest: list[Member] = []
     for member in directory.members:
         yield MemberFact(
@@ -102,7 +103,13 @@ def read(blob: Blob) -> Read:
         folder, _, key = member.name.rpartition("/")
         in_data = folder.rpartition("/")[2] in ("data", "constants")
         if kind in ("torch-zip", "torchscript") and in_data and key in storages:
-            continue
+            if storages[key] < 0 or member.compressed_size == storages[key]:
+                continue
+            yield ProblemFact(
+                where=Where(member=_chain(blob, member.name)),
+                kind="size-mismatch",
+                message=f"a storage of {member.compressed_size} bytes, {storages[key]} declared",
+            )
         raw = kind in ("torch-zip", "torchscript") and in_data and key.isdigit()
         script = kind == "torchscript" and "/code/" in f"/{member.name}"
         hint = "raw" if raw else "torchscript" if script else ""
@@ -117,7 +124,9 @@ def _chain(blob: Blob, name: str) -> str:
     return name if blob.member is None else f"{blob.member}!{name}"
 
 
-def _torch_pickle(blob: Blob, member: Member, kind: str, storages: set[str]) -> Iterator[Fact]:
+def _torch_pickle(
+    blob: Blob, member: Member, kind: str, storages: dict[str, int]
+) -> Iterator[Fact]:
     """Interpret `data.pkl` as torch does, and note which storages it names."""
     opened = _open(blob, member)
     if isinstance(opened, ProblemFact):
@@ -129,7 +138,8 @@ def _torch_pickle(blob: Blob, member: Member, kind: str, storages: set[str]) -> 
     def note(pid: Value, offset: int) -> tuple[str | None, Value]:
         objection, value = torch_ids(pid, offset)
         if objection is None and isinstance(pid, tuple) and len(pid) > 2:
-            storages.add(pid[2].decode("latin-1") if isinstance(pid[2], bytes) else str(pid[2]))
+            key = pid[2].decode("latin-1") if isinstance(pid[2], bytes) else str(pid[2])
+            storages[key] = _nbytes(pid)
         return objection, value
 
     inner = blob.inner(data, member.name)
@@ -138,6 +148,13 @@ def _torch_pickle(blob: Blob, member: Member, kind: str, storages: set[str]) -> 
         if not (isinstance(fact, PersistentIdFact) and fact.objection is None):
             yield fact
     yield from second(inner, seen)
+
+
+def _nbytes(pid: tuple[Value, ...]) -> int:
+    """How many bytes a storage has by its persistent id, -1 when that cannot be told."""
+    kind, elements = pid[1], pid[4]
+    width = WIDTHS.get(kind.name, 0) if isinstance(kind, Global) else 0
+    return elements * width if width and type(elements) is int else -1
 
 
 def _member(blob: Blob, member: Member, *, hint: str) -> Read:

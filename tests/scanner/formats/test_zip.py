@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
+
 import pytest
 
 from tests.builders.zips import Entry, build, plain
@@ -62,3 +65,22 @@ def test_an_unknown_method_is_an_error() -> None:
 
 def test_a_link_is_told() -> None:
     assert "link-in-archive" in rules(tell(build(Entry(mode=0o120777, data=b"/etc/passwd"))))
+
+
+MODEL = Path(__file__).parents[2] / "fixtures/bert-base/pt-zip/pytorch_model.bin"
+
+
+def repacked(change: dict[str, bytes]) -> bytes:
+    with zipfile.ZipFile(MODEL) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    return plain(members | {f"pytorch_model/{name}": data for name, data in change.items()})
+
+
+def test_a_repacked_torch_file_is_clean() -> None:
+    assert_clean(repacked({}), "torch-zip")
+    assert_clean(repacked({"data/999": bytes(range(128, 192))}), "torch-zip")
+
+
+@pytest.mark.parametrize("name", ["evil", "version", "data/999", "data/0", "code.py", "x/data.pkl"])
+def test_a_pickle_anywhere_in_a_torch_file_is_found(name: str) -> None:
+    assert tell(repacked({name: SHELL})).verdict is MALICIOUS
