@@ -138,7 +138,10 @@ def add_adapter(built: Any, entry: CacheEntry, kwargs: Mapping[str, Any]) -> Any
     check_folder(folder)
     with guard():
         model.load_adapter(
-            str(folder), local_files_only=True, use_safetensors=True, weights_only=True
+            str(folder),
+            use_safetensors=True,
+            weights_only=True,
+            adapter_kwargs={"local_files_only": True},
         )
     return built
 

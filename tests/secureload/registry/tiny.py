@@ -100,6 +100,19 @@ def _jev() -> Any:
     return CONFIG_MAPPING["jev"](hidden_size=16, text_config=text)
 
 
+def _vits() -> Any:
+    return transformers.VitsConfig(
+        **dict.fromkeys(("hidden_size", "ffn_dim", "flow_size", "upsample_initial_channel"), 16),
+        **dict.fromkeys(("num_hidden_layers", "num_attention_heads"), 2),
+        duration_predictor_filter_channels=8,
+        spectrogram_bins=9,
+        upsample_rates=[2, 2],
+        upsample_kernel_sizes=[4, 4],
+        resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1]],
+    )
+
+
 _READY = ("bert", "beit", "clip", "vit", "gpt2", "bart", "sam", "vits")
 """Architectures that are small at once; trying them first saves time."""
 
