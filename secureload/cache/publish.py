@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -22,7 +23,9 @@ from secureload.ledger.records import KeptFile, Stamp
 
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 _ZIP = b"PK\x03\x04"
-_NEVER = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".so", ".npy", ".npz")
+_NEVER = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".so", ".npz")
+_OBJECTS = re.compile(rb"O\d*'")
+"""An element type of an array header that means pickled objects."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +139,7 @@ def _stage_file(root: Path, file: ArtifactFile, scratch: Path, number: int) -> S
     target.chmod(0o444)
     with open_regular(target) as descriptor:
         digests = digest_descriptor(descriptor, name=file.path)
-        head = os.pread(descriptor, 16, 0)
+        head = os.pread(descriptor, 4096, 0)
         os.fsync(descriptor)
     if (digests.size, digests.sha256) != (file.size, file.sha256):
         raise IntegrityError(
@@ -159,6 +162,8 @@ def _runs_code(path: str, head: bytes, size: int) -> bool:
     header = int.from_bytes(head[:8], "little")
     if path.endswith(".safetensors") and head[8:9] == b"{" and header <= size - 8:
         return False
+    if head.startswith(b"\x93NUMPY"):
+        return bool(_OBJECTS.search(head))
     return head.startswith(_ZIP) or (head[:1] == b"\x80" and head[1:2] <= b"\x05" and size > 1)
 
 

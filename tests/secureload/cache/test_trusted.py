@@ -165,6 +165,7 @@ def test_a_file_changed_after_conversion_is_not_published(cache: TrustedCache) -
         ("model.safetensors", b"\x80\x02}q\x00."),
         ("weights.dat", b"PK\x03\x04" + bytes(60)),
         ("weights.pt", b"plain"),
+        ("array.npy", b"\x93NUMPY\x01\x00\x06\x00{'descr': '|O', 'shape': (1,), }"),
     ],
 )
 def test_no_pickle_gets_into_a_model_folder(cache: TrustedCache, path: str, data: bytes) -> None:
@@ -180,6 +181,15 @@ def test_a_safetensors_header_that_begins_like_a_pickle_is_none(cache: TrustedCa
     header = data[8:-64].ljust(0x0280)
     files = {"model.safetensors": len(header).to_bytes(8, "little") + header + data[-64:]}
     assert files["model.safetensors"].startswith(b"\x80\x02")
+    made = samples.decided(cache.layout.home, files)
+    with cache.work() as work:
+        cache.publish(samples.key(made), samples.artifact(made, work / "artifact", files), made)
+    assert len(cache.entries()) == 1
+
+
+def test_an_array_of_numbers_may_be_published(cache: TrustedCache) -> None:
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }"
+    files = {"array.npy": b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header + bytes(4)}
     made = samples.decided(cache.layout.home, files)
     with cache.work() as work:
         cache.publish(samples.key(made), samples.artifact(made, work / "artifact", files), made)
