@@ -139,7 +139,10 @@ class Gate:
             return None
         if source.revision and _COMMIT.fullmatch(source.revision):
             return source.revision
-        branches = self.policy.topics(source).revision.branches
+        revision = self.policy.topics(source).revision
+        if revision.require == "commit-sha":
+            return None  # a branch is refused even where its last admitted commit is known
+        branches = revision.branches
         if self.offline or branches != "follow":
             commit = self.cache.latest(source)
             if commit is None and branches == "last-admitted":
