@@ -629,7 +629,9 @@ class _Machine:
         if length > 0x7FFF_FFFF_FFFF_FFFF:
             raise _Stopped("frame-mismatch", "a frame is declared longer than any memory")
         stop = pos + 8 + length
-        if frame_at >= 0 and pos + 8 < limit:
+        if frame_at >= 0 and pos + 8 > limit:
+            self._crossed(self.at, limit, frame_at)
+        elif frame_at >= 0 and pos + 8 < limit:
             self.problem("frame-mismatch", "a frame begins inside another", self.at, fatal=False)
             if stop <= limit:
                 return limit, frame_at
