@@ -147,7 +147,8 @@ class Call:
     """
 
     __slots__ = (
-        "args", "flat", "function", "items", "kwargs", "objection", "offset", "opcode", "states",
+        "_flat", "_items", "_states", "args", "function", "kwargs", "objection", "offset",
+        "opcode",
     )  # fmt: skip
 
     def __init__(
@@ -166,9 +167,32 @@ class Call:
         self.opcode = opcode
         self.offset = offset
         self.objection = objection
-        self.states: list[Value] = []
-        self.items: list[Value] = []
-        self.flat: list[Value] = []
+        self._states: list[Value] | None = None
+        self._items: list[Value] | None = None
+        self._flat: list[Value] | None = None
+
+    # Most calls get none of these, and a hostile pickle makes millions of calls.
+
+    @property
+    def states(self) -> list[Value]:
+        """The states that BUILD gave, in order."""
+        if self._states is None:
+            self._states = []
+        return self._states
+
+    @property
+    def items(self) -> list[Value]:
+        """The items that were appended or added, in order."""
+        if self._items is None:
+            self._items = []
+        return self._items
+
+    @property
+    def flat(self) -> list[Value]:
+        """The keys and values that were assigned, in turn."""
+        if self._flat is None:
+            self._flat = []
+        return self._flat
 
     def pairs(self) -> Iterator[tuple[Value, Value]]:
         """Yield the (key, value) pairs that SETITEM(S) assigned, in order."""
