@@ -38,7 +38,8 @@ EFFECTS: Final = {
 
 _MODULES: Final = {
     STARTS_PROCESS: """
-        os posix nt subprocess _posixsubprocess _winapi pty popen2 commands multiprocessing
+        os posix nt subprocess _posixsubprocess _winapi _bootsubprocess _aix_support
+        _osx_support _asyncio _overlapped platform pty popen2 commands multiprocessing
         _multiprocessing concurrent.futures.process webbrowser antigravity platform.popen
         asyncio asyncore asynchat test distutils setuptools pip ensurepip venv idlelib
         turtledemo lib2to3.main sched crypt pipes msilib winreg _winreg msvcrt
@@ -47,7 +48,8 @@ _MODULES: Final = {
         torch.multiprocessing torch._inductor torch.utils.cpp_extension sh plumbum pexpect
         fabric invoke paramiko psutil docker""",
     RUNS_CODE: """
-        code codeop _codecs.lookup runpy timeit _timeit bdb pdb cProfile profile _lsprof trace
+        code codeop this _symtable _codecs.lookup runpy timeit _timeit bdb pdb cProfile
+        profile _lsprof trace
         doctest unittest pydoc pydoc_data dis inspect.getsource compileall py_compile
         symtable tabnanny pyclbr ast marshal types.FunctionType lib2to3 rlcompleter
         _pyrepl site sitecustomize usercustomize zipapp _interpreters _xxsubinterpreters
@@ -61,7 +63,8 @@ _MODULES: Final = {
         importlib imp pkgutil zipimport _frozen_importlib _frozen_importlib_external _imp
         pkg_resources sysconfig __main__ encodings lazy_loader""",
     TOUCHES_FILES: """
-        io _io _pyio shutil tempfile fileinput glob fnmatch filecmp linecache tarfile zipfile
+        io _io _pyio pstats _msi xml shutil tempfile fileinput glob fnmatch filecmp
+        linecache tarfile zipfile
         gzip bz2 lzma zlib.decompressobj mmap sqlite3 _sqlite3 dbm _dbm _gdbm anydbm gdbm dumbdbm
         whichdb dbhash bsddb shelve netrc configparser ConfigParser logging mailbox mailcap
         plistlib csv wave aifc sunau chunk sndhdr imghdr codecs.open posixpath ntpath
@@ -71,7 +74,8 @@ _MODULES: Final = {
         numpy.lib.utils numpy.lib._datasource numpy.DataSource readline uu binhex xdrlib
         torch.utils.data.datapipes torch.utils.tensorboard torch._export""",
     USES_NETWORK: """
-        socket _socket ssl _ssl socketserver SocketServer http httplib urllib urllib2 urllib3 ftplib
+        socket _socket _scproxy ssl _ssl socketserver SocketServer http httplib urllib
+        urllib2 urllib3 ftplib
         smtplib poplib imaplib nntplib telnetlib xmlrpc xmlrpclib SimpleXMLRPCServer
         DocXMLRPCServer BaseHTTPServer SimpleHTTPServer CGIHTTPServer cookielib Cookie
         wsgiref cgi cgitb select selectors requests httpx aiohttp boto3 botocore
@@ -94,7 +98,8 @@ _MODULES: Final = {
         ctypes _ctypes cffi _cffi_backend numpy.ctypeslib torch.ops torch._ops torch.classes
         torch._classes llvmlite numba cython pyximport triton cupy jax.core""",
     TAMPERS: """
-        sys signal _signal threading _thread thread dummy_threading _dummy_thread atexit
+        sys _sitebuiltins _curses_panel _threading_local winsound signal _signal threading
+        _thread thread dummy_threading _dummy_thread atexit
         faulthandler tracemalloc _tracemalloc resource warnings _warnings builtins
         __builtin__ __builtins__ exceptions copyreg copy_reg tkinter Tkinter _tkinter turtle
         curses _curses tty termios audioop ossaudiodev syslog getpass getopt nturl2path

@@ -333,7 +333,7 @@ ENTRIES: Final = (
     ),
     (
         "sklearn.utils._bunch:Bunch sklearn.utils:Bunch",
-        Entry("a dict", new=shapes.nothing, call=shapes.containers, state=shapes.attributes,
+        Entry("is a dict whose keys read as attributes", new=shapes.nothing, call=shapes.containers, state=shapes.attributes,
               items=True),
     ),
     (
