@@ -333,8 +333,13 @@ ENTRIES: Final = (
     ),
     (
         "sklearn.utils._bunch:Bunch sklearn.utils:Bunch",
-        Entry("is a dict whose keys read as attributes", new=shapes.nothing, call=shapes.containers, state=shapes.attributes,
-              items=True),
+        Entry(
+            "is a dict whose keys read as attributes",
+            new=shapes.nothing,
+            call=shapes.containers,
+            state=shapes.attributes,
+            items=True,
+        ),
     ),
     (
         "sklearn.cluster._kmeans:_kmeans_single_lloyd,_kmeans_single_elkan "
