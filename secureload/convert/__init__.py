@@ -15,7 +15,7 @@ from pathlib import Path
 
 from secureload.convert import configs, safetensors
 from secureload.convert.configs import MENDS
-from secureload.convert.folder import CONVERTERS, Folder, convert_folder
+from secureload.convert.folder import CONVERTERS, FOREIGN, Folder, convert_folder
 from secureload.convert.path import Converted, convert_path, verify_conversion
 from secureload.errors import ConversionError, SecureloadError
 from secureload.flow import Approval, Artifact, Snapshot
@@ -34,7 +34,7 @@ _RULES = 1
 
 
 def _version() -> str:
-    parts = [converter.id for converter in (*CONVERTERS, safetensors.CONVERTER)]
+    parts = [converter.id for converter in (*CONVERTERS, *FOREIGN, safetensors.CONVERTER)]
     scrubber = hashlib.sha256(Path(configs.__file__).read_bytes()).hexdigest()[:12]
     return ",".join([f"rules/{_RULES}", *parts, f"scrub/{scrubber}"])
 

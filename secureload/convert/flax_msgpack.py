@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from secureload.convert.frameworks import from_flax, row_major
-from secureload.convert.weights import Converter, Opened, Storage, Tensor, Weights, make_tensor
+from secureload.convert.frameworks import from_flax, lay_out
+from secureload.convert.weights import Converter, Opened, Storage, Tensor, Weights
 from secureload.errors import ConversionError
 
 _T = TypeVar("_T")
@@ -37,12 +37,11 @@ _HINT = "no Flax model is stored so; fetch it again, or ask the publisher for sa
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Array:
-    """An array in the file: its bytes lie from `begin` to `begin + size`."""
+    """An array in the file: its bytes lie in these ranges (begin, size), in order."""
 
     dtype: str
     shape: tuple[int, ...]
-    begin: int
-    size: int
+    parts: tuple[tuple[int, int], ...]
 
 
 class _Cursor:
@@ -208,7 +207,7 @@ def _leaves(cursor: _Cursor) -> Iterator[tuple[tuple[str, ...], _Array]]:
         if inner is None:
             yield (*path, key), _array(cursor)
         elif _is_chunked(cursor, inner):
-            yield (*path, key), _chunked(cursor, inner)
+            yield (*path, key), _chunked(cursor)
         else:
             open_maps.append((inner, set()))
             path.append(key)
@@ -231,7 +230,7 @@ def _array(cursor: _Cursor) -> _Array:
     at, size = inner.binary()
     if inner.at != inner.end or size != _product(shape) * _width(dtype):
         raise inner.wrong(f"{size} bytes for an array of shape {shape} and type {dtype}")
-    return _Array(dtype=dtype, shape=shape, begin=at, size=size)
+    return _Array(dtype=dtype, shape=shape, parts=((at, size),))
 
 
 def _is_chunked(cursor: _Cursor, pairs: int) -> bool:
@@ -242,9 +241,8 @@ def _is_chunked(cursor: _Cursor, pairs: int) -> bool:
         cursor.at = start
 
 
-def _chunked(cursor: _Cursor, pairs: int) -> _Array:
-    """An array in pieces; they must lie one after the other, but for their headers."""
-    del pairs
+def _chunked(cursor: _Cursor) -> _Array:
+    """An array in pieces, each a flat array of its own."""
     cursor.text()
     if cursor.take(1) != b"\xc3":
         raise cursor.wrong("a chunked array without its mark")
@@ -258,11 +256,11 @@ def _chunked(cursor: _Cursor, pairs: int) -> _Array:
             chunks = list(_numbered(cursor, lambda: _array(cursor)))
         else:
             raise cursor.wrong(f"a chunked array with {name!r}")
-    if not chunks or sum(_product(chunk.shape) for chunk in chunks) != _product(shape):
+    total = sum(_product(chunk.shape) for chunk in chunks)
+    if not chunks or total != _product(shape) or len({chunk.dtype for chunk in chunks}) > 1:
         raise cursor.wrong("the chunks of an array do not make it up")
-    if len(chunks) > 1:
-        raise cursor.wrong("an array in several chunks, which is not supported")
-    return _Array(dtype=chunks[0].dtype, shape=shape, begin=chunks[0].begin, size=chunks[0].size)
+    parts = tuple(part for chunk in chunks for part in chunk.parts)
+    return _Array(dtype=chunks[0].dtype, shape=shape, parts=parts)
 
 
 def _numbered(cursor: _Cursor, item: Callable[[], _T]) -> Iterator[_T]:
@@ -278,17 +276,14 @@ def _numbered(cursor: _Cursor, item: Callable[[], _T]) -> Iterator[_T]:
 
 def _tensor(file: Opened, path: tuple[str, ...], array: _Array) -> Tensor:
     below = path[1:] if path[0] in _TREES and len(path) > 1 else path
-    renamed = from_flax(below, array.shape)
-    stride = row_major(array.shape)
-    return make_tensor(
-        file.name,
-        renamed.name,
-        dtype=_DTYPES[array.dtype],
-        shape=tuple(array.shape[axis] for axis in renamed.axes),
-        stride=tuple(stride[axis] for axis in renamed.axes),
-        storage=Storage(label="/".join(path), begin=array.begin, size=array.size),
-        offset=0,
+    storage = Storage(
+        label="/".join(path),
+        begin=0 if len(array.parts) > 1 else array.parts[0][0],
+        size=sum(size for _, size in array.parts),
+        parts=array.parts if len(array.parts) > 1 else (),
     )
+    renamed = from_flax(below, array.shape)
+    return lay_out(file.name, renamed, _DTYPES[array.dtype], array.shape, storage)
 
 
 def _width(dtype: str) -> int:

@@ -15,9 +15,18 @@ from typing import Any
 from scanner.formats import recognised
 from scanner.limits import LIMITS
 from scanner.reader import Blob, Budget
-from secureload.convert import safetensors, torch_legacy, torch_tar, torch_zip
+from secureload.convert import (
+    flax_msgpack,
+    foreign_safetensors,
+    keras_h5,
+    safetensors,
+    torch_legacy,
+    torch_tar,
+    torch_zip,
+)
 from secureload.convert.configs import scrub
 from secureload.convert.copy import Piece, Progress, created, transfer, write_all
+from secureload.convert.frameworks import ARCHITECTURES
 from secureload.convert.pack import Packed, Source, pack
 from secureload.convert.plan import (
     Group,
@@ -47,12 +56,18 @@ CONVERTERS: tuple[Converter, ...] = (
 )
 """The formats that are converted, in the order they are tried."""
 
+FOREIGN: tuple[Converter, ...] = (
+    foreign_safetensors.CONVERTER,
+    keras_h5.CONVERTER,
+    flax_msgpack.CONVERTER,
+)
+"""Other frameworks' formats: converted where there are no weights of PyTorch's beside them."""
+
 _CARRIERS = frozenset(
     {"pickle", "joblib", "zip", "tar", "gzip", "bzip2", "xz", "lzma", "zlib", "lz4", "zstd", "7z"}
 )
 """Formats that may hold a pickle, as the scanner names them."""
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _JSON = ".json"
 
 
@@ -160,6 +175,9 @@ def kind_of(file: Opened) -> tuple[Kind, Converter | None]:
     Raises:
         ConversionError: it may hold a pickle, and nothing here can convert it.
     """
+    for converter in FOREIGN:
+        if converter.recognise(file) and (converter.name != "flax-msgpack" or _is_flax(file.name)):
+            return Kind.LEFT, converter
     if file.name.endswith(".safetensors"):
         return Kind.SAFETENSORS, safetensors.CONVERTER
     if safetensors.recognise(file):
@@ -167,8 +185,6 @@ def kind_of(file: Opened) -> tuple[Kind, Converter | None]:
     for converter in CONVERTERS:
         if converter.recognise(file):
             return Kind.WEIGHTS, converter
-    if file.read(8, 0) == _HDF5 or _is_flax(file.name):
-        return Kind.LEFT, None
     for name in sorted(_formats(file)):
         if name in _CARRIERS or name.startswith("torch"):
             raise ConversionError(
@@ -180,7 +196,7 @@ def kind_of(file: Opened) -> tuple[Kind, Converter | None]:
 
 def _is_flax(path: str) -> bool:
     base = PurePosixPath(path).name
-    return base.startswith("flax_model") and base.endswith(".msgpack")
+    return base.endswith(".msgpack")
 
 
 def _formats(file: Opened) -> set[str]:
@@ -291,6 +307,8 @@ def _convert(
         sources = []
         for path, output in zip(group.inputs, group.outputs, strict=True):
             weights_file = stack.enter_context(folder.open(path))
+            if readers[path] in FOREIGN:
+                _check_architecture(folder, path)
             weights = readers[path].read(weights_file)
             notes.extend(weights.notes)
             if weights.values:
@@ -313,7 +331,7 @@ def _convert(
         beside = values_path(output, folder.files)
         extra.append(write_small(staging, beside, values_json(content)))
         notes.append(f"values that are no tensors are in {beside}: {_some(content)}")
-    if group.index:
+    if group.index and readers[group.inputs[0]] not in FOREIGN:
         notes.extend(_index_notes(read_json(folder, group.index), packed))
     if len(packed) > 1 or (group.index and limit is None):
         index = group.new_index or f"{unsharded(group.outputs[0])}.index.json"
@@ -326,6 +344,24 @@ def _convert(
         tensors=tuple(proof for one in packed for proof in one.proofs),
         notes=tuple(notes),
     )
+
+
+def _check_architecture(folder: Folder, path: str) -> None:
+    """Refuse to guess the names of an architecture whose mapping is not proven."""
+    beside = path.rpartition("/")[0]
+    config = f"{beside}/config.json" if beside else "config.json"
+    if config not in folder.files:
+        raise ConversionError(
+            f"{path}: whose weights these are is not known without {config}",
+            hint="convert the folder that holds both",
+        )
+    model_type = read_json(folder, config).get("model_type")
+    if model_type not in ARCHITECTURES:
+        raise ConversionError(
+            f"{path}: no proven mapping to PyTorch's names for model_type {model_type!r}",
+            hint="a mapping needs recorded outputs of the original model to test it against; "
+            f"there is one for {', '.join(sorted(ARCHITECTURES))}",
+        )
 
 
 def _index_notes(index: Mapping[str, Any], packed: Sequence[Packed]) -> list[str]:

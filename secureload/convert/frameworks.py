@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from secureload.convert.safetensors import contiguous
+from secureload.convert.weights import Storage, Tensor, make_tensor
+
 ARCHITECTURES = frozenset(
     {
         "bart",
@@ -75,14 +78,24 @@ def from_flax(path: tuple[str, ...], shape: tuple[int, ...]) -> Renamed:
     return Renamed(name=_joined(list(path)), axes=_axes(path[-1], shape))
 
 
-def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Strides in elements of an array that lies as C arrays do."""
-    result: list[int] = []
-    step = 1
-    for length in reversed(shape):
-        result.append(step)
-        step *= length
-    return tuple(reversed(result))
+def lay_out(
+    file: str, renamed: Renamed, dtype: str, shape: tuple[int, ...], storage: Storage
+) -> Tensor:
+    """Make the tensor of a row-major array under its new name and with its new axes.
+
+    Raises:
+        ConversionError: safetensors has no such dtype, or the array leaves its storage.
+    """
+    stride = contiguous(shape)
+    return make_tensor(
+        file,
+        renamed.name,
+        dtype=dtype,
+        shape=tuple(shape[axis] for axis in renamed.axes),
+        stride=tuple(stride[axis] for axis in renamed.axes),
+        storage=storage,
+        offset=0,
+    )
 
 
 def _axes(last: str, shape: tuple[int, ...]) -> tuple[int, ...]:

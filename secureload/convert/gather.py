@@ -35,7 +35,8 @@ class View:
     """A strided view of elements in a file.
 
     `begin` is the byte offset of the view's first element in the file; `stride` counts
-    elements. `swap` says that the source is of the other byte order.
+    elements. `swap` says that the source is of the other byte order. With `parts`, ranges
+    (begin, size) of the file in bytes, offsets count in those ranges put end to end.
     """
 
     dtype: DType
@@ -45,6 +46,7 @@ class View:
     swap: bool = False
     conjugate: bool = False
     negative: bool = False
+    parts: tuple[tuple[int, int], ...] = ()
 
     @property
     def count(self) -> int:
@@ -64,7 +66,7 @@ class View:
     @property
     def plain(self) -> bool:
         """Whether the view's bytes lie in the file just as safetensors wants them."""
-        if self.conjugate or self.negative or (self.swap and self.dtype.unit > 1):
+        if self.parts or self.conjugate or self.negative or (self.swap and self.dtype.unit > 1):
             return False
         expected = 1
         for length, step in zip(reversed(self.shape), reversed(self.stride), strict=True):
@@ -97,7 +99,10 @@ def gather(source: int, name: str, view: View) -> Iterator[memoryview]:
         part = block[: math.prod(shape)]
         for target, offset, lengths, steps in _readable(part.reshape(shape), first, stride):
             size = _extent(lengths, steps) * element.itemsize
-            data = _read(source, name, view.begin + offset * element.itemsize, size)
+            at = view.begin + offset * element.itemsize
+            data = b"".join(
+                _read(source, name, begin, count) for begin, count in _ranges(view, at, size)
+            )
             strides = tuple(step * element.itemsize for step in steps)
             target[...] = np.ndarray(lengths, element, data, 0, strides)
         _resolve(part, view)
@@ -142,6 +147,19 @@ def _readable(
         lead = (slice(None),) * axis
         pending.append((part[(*lead, slice(half, None))], offset + half * stride[axis]))
         pending.append((part[(*lead, slice(None, half))], offset))
+
+
+def _ranges(view: View, offset: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where `size` bytes at an offset of the view lie in the file."""
+    if not view.parts:
+        yield offset, size
+        return
+    start = 0
+    for begin, length in view.parts:
+        first, last = max(offset, start), min(offset + size, start + length)
+        if first < last:
+            yield begin + first - start, last - first
+        start += length
 
 
 def _read(source: int, name: str, offset: int, size: int) -> bytes:

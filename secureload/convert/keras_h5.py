@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from secureload.convert.frameworks import from_tensorflow, row_major
-from secureload.convert.weights import Converter, Opened, Storage, Tensor, Weights, make_tensor
+from secureload.convert.frameworks import from_tensorflow, lay_out
+from secureload.convert.weights import Converter, Opened, Storage, Tensor, Weights
 from secureload.errors import ConversionError
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -131,19 +131,8 @@ def _tensor(file: Opened, path: str, variable: str, dataset: Any) -> Tensor:
         begin = 0
     if begin + size > file.size or size != dataset.size * dataset.dtype.itemsize:
         raise ConversionError(f"{where} does not lie in the file", hint="fetch it again")
-    renamed = from_tensorflow(variable, shape)
-    stride = row_major(shape)
-    return make_tensor(
-        file.name,
-        renamed.name,
-        dtype=dtype,
-        shape=tuple(shape[axis] for axis in renamed.axes),
-        stride=tuple(stride[axis] for axis in renamed.axes),
-        storage=Storage(
-            label=path, begin=begin, size=size, swap=dataset.dtype.str.startswith(">")
-        ),
-        offset=0,
-    )
+    storage = Storage(label=path, begin=begin, size=size, swap=dataset.dtype.str.startswith(">"))
+    return lay_out(file.name, from_tensorflow(variable, shape), dtype, shape, storage)
 
 
 def _unique(file: Opened, tensors: list[Tensor]) -> list[Tensor]:

@@ -10,7 +10,10 @@ from typing import Any
 
 from secureload.errors import ConversionError
 
-_EXTENSIONS = ("bin", "pt", "pth", "ckpt", "pkl", "pickle", "tar", "t7", "th", "model", "data")
+_EXTENSIONS = (
+    *("bin", "pt", "pth", "ckpt", "pkl", "pickle", "tar", "t7", "th", "model", "data"),
+    *("h5", "msgpack"),
+)
 _WEIGHTS = re.compile(rf"^(?P<stem>.+)\.(?:{'|'.join(_EXTENSIONS)})$", re.IGNORECASE)
 _INDEX = re.compile(
     rf"^(?P<stem>.+)\.(?:{'|'.join(_EXTENSIONS)}|safetensors)\.index(?P<variant>\.[^./]+)?\.json$"
@@ -26,7 +29,7 @@ class Kind(enum.Enum):
     """Tensors in a format that can be converted."""
     SAFETENSORS = "safetensors"
     LEFT = "left"
-    """Weights of another framework, not needed when these weights are there too."""
+    """Weights of another framework, dropped where PyTorch's are beside them."""
     OTHER = "other"
 
 
@@ -62,8 +65,9 @@ def plan_folder(kinds: Mapping[str, Kind], read_index: Callable[[str], Mapping[s
         ConversionError: an index names what is not there or lies elsewhere, or weights are
             in a format that has no converter.
     """
-    safe = {set_of(path) for path, kind in kinds.items() if kind is Kind.SAFETENSORS}
     dropped: dict[str, str] = {}
+    kinds = _with_foreign(kinds, dropped)
+    safe = {set_of(path) for path, kind in kinds.items() if kind is Kind.SAFETENSORS}
     groups: list[Group] = []
     grouped: set[str] = set()
     for path in sorted(kinds):
@@ -100,7 +104,6 @@ def plan_folder(kinds: Mapping[str, Kind], read_index: Callable[[str], Mapping[s
             dropped[path] = "the same weights are there as safetensors"
         elif kind is Kind.WEIGHTS and path not in grouped:
             groups.append(Group(inputs=(path,), outputs=(renamed(path),)))
-    _leave_other_frameworks(kinds, safe, groups, dropped)
     used = grouped.union(dropped, *(group.inputs for group in groups))
     used.update(group.index for group in groups if group.index)
     copies = tuple(path for path in sorted(kinds) if path not in used)
@@ -113,6 +116,8 @@ def renamed(path: str) -> str:
     `pytorch_model.fp16.bin` becomes `model.fp16.safetensors`, as the libraries expect.
     """
     folder, base = path[: -len(_base(path))], _base(path)
+    if base.endswith(_SAFETENSORS):
+        return path
     index = _INDEX.match(base)
     if index:
         variant = index["variant"] or ""
@@ -162,10 +167,10 @@ def _base(path: str) -> str:
 
 
 def _stem(stem: str) -> str:
-    for prefix in ("pytorch_model.", "pytorch_model-"):
-        if stem.startswith(prefix):
-            return "model" + stem[len(prefix) - 1 :]
-    return "model" if stem == "pytorch_model" else stem
+    for name in ("pytorch_model", "tf_model", "flax_model"):
+        if stem == name or stem.startswith((f"{name}.", f"{name}-")):
+            return f"model{stem.removeprefix(name)}"
+    return stem
 
 
 def set_of(path: str) -> tuple[str, str]:
@@ -181,23 +186,35 @@ def set_of(path: str) -> tuple[str, str]:
     return folder, shard["stem"] if shard else stem
 
 
-def _leave_other_frameworks(
-    kinds: Mapping[str, Kind],
-    safe: Iterable[tuple[str, str]],
-    groups: Iterable[Group],
-    dropped: dict[str, str],
-) -> None:
-    folders = {folder for folder, _ in safe}
-    folders |= {path[: -len(_base(path))] for group in groups for path in group.inputs}
-    for path, kind in sorted(kinds.items()):
-        if kind is not Kind.LEFT:
+def _with_foreign(kinds: Mapping[str, Kind], dropped: dict[str, str]) -> dict[str, Kind]:
+    """Take other frameworks' weights as weights where a folder has none of PyTorch's.
+
+    Where a folder has TensorFlow's and Flax's, one of the two is enough.
+    """
+    settled = dict(kinds)
+    own = {Kind.WEIGHTS, Kind.SAFETENSORS}
+    folders = {_folder(path) for path, kind in kinds.items() if kind in own}
+    taken: dict[str, str] = {}
+    for path in sorted(kinds, key=lambda path: (path.endswith(".msgpack"), path)):
+        if kinds[path] is not Kind.LEFT:
             continue
-        if path[: -len(_base(path))] not in folders:
-            raise ConversionError(
-                f"{path}: no converter for this format, and no other weights beside it",
-                hint="ask the publisher for safetensors or PyTorch weights",
-            )
-        dropped[path] = "weights for another framework; PyTorch's are there too"
+        folder, ending = _folder(path), path.rpartition(".")[2]
+        if folder not in folders and taken.setdefault(folder, ending) == ending:
+            settled[path] = Kind.WEIGHTS
+            continue
+        dropped[path] = "weights of another framework; there are others for PyTorch"
+        del settled[path]
+        stem = path.removesuffix(f".{ending}")
+        shard = _SHARD.match(stem)
+        index = f"{shard['stem'] if shard else stem}.{ending}.index.json"
+        if index in settled:
+            dropped[index] = dropped[path]
+            del settled[index]
+    return settled
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _distinct(groups: Iterable[Group], copies: Iterable[str]) -> tuple[Group, ...]:

@@ -7,7 +7,8 @@ from secureload.convert.weights import Converter, Opened, Storage, Tensor, Weigh
 from secureload.convert.writer import Layout, read_layout
 from secureload.errors import ConversionError
 
-_FOREIGN = {"tf": "TensorFlow", "flax": "Flax"}
+FOREIGN = {"tf": "TensorFlow", "flax": "Flax"}
+"""Frameworks by the name that safetensors metadata give them."""
 
 
 def recognise(file: Opened) -> bool:
@@ -24,7 +25,7 @@ def check(file: Opened) -> Layout:
             does not look, and would leave the model's weights random.
     """
     layout = read_layout(file.descriptor, file.name)
-    framework = _FOREIGN.get(layout.metadata.get("format", ""))
+    framework = FOREIGN.get(layout.metadata.get("format", ""))
     if framework:
         raise ConversionError(
             f"{file.name} has {framework}'s names and layout, which PyTorch cannot load",

@@ -48,13 +48,15 @@ class Storage:
     """A run of elements in the file; `label` is its member or key in messages.
 
     `begin` is a byte offset in the file, `size` counts bytes, `swap` says that multi-byte
-    elements are of the other byte order.
+    elements are of the other byte order. A run stored in pieces has their ranges (begin,
+    size) as `parts`, and `begin` 0.
     """
 
     label: str
     begin: int
     size: int
     swap: bool = False
+    parts: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +81,7 @@ class Tensor:
             stride=self.stride,
             begin=self.storage.begin + self.offset * self.dtype.size,
             swap=self.storage.swap,
+            parts=self.storage.parts,
             conjugate=self.conjugate,
             negative=self.negative,
         )
