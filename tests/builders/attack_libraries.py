@@ -37,9 +37,9 @@ def torch_zip(data: bytes = b"") -> bytes:
     """A torch archive whose `data.pkl` is hostile."""
     return zips.plain({"archive/data.pkl": data or system(), "archive/version": b"3\n"})
 
-def npy(data: bytes = b"", descr: str = "|O") -> bytes:
+def npy(data: bytes = b"", descr: str = "'|O'") -> bytes:
     """An `.npy` of one object: the header, then a pickle."""
-    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,), }}"
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': (1,), }}"
     header += " " * (-(len(header) + 11) % 64) + "\n"
     return b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header.encode() + (
         data or system()
@@ -108,7 +108,6 @@ def _torch() -> Iterator[Technique]:
     yield t(call("torch:UntypedStorage.from_file", "fired", True, 8))
     yield t(call("torch:FloatStorage.from_file", "fired", True, 8))
     yield t(call("torch:from_file", "fired", True, 8), needs="keyword arguments")
-    yield t(call("torch:_C.PyTorchFileWriter", "fired"))
     yield t(call("torch._C:PyTorchFileWriter", "fired"))
     yield t(call("torch:ops.load_library", "x.so"), proof="ctypes.dlopen")
     yield t(call("torch:classes.load_library", "x.so"), proof="ctypes.dlopen")

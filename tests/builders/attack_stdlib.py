@@ -495,7 +495,6 @@ def _dispatch() -> Iterator[Technique]:
             call("functools:partial", RUN, SH))), "format_map")  # fmt: skip
     yield t(call("string:Template.substitute", call("string:Template", "$x"), call(
         "collections:defaultdict", call("functools:partial", RUN, SH))), "Template")  # fmt: skip
-    yield t(call("re:sub", "x", call("builtins:str.join", "", ["x"]), "x"), runs=False)
     yield t(call("re:sub", "(?s).+", call("functools:partial", glob("builtins:exec"), PY, {}),
                  "x"), runs=False)  # fmt: skip
     yield t(call("re:Scanner.scan", call("re:Scanner", [("x", call("functools:partial",
