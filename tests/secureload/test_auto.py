@@ -124,8 +124,8 @@ def test_all_but_loading_is_transformers_own() -> None:
 @pytest.mark.parametrize(
     ("form", "arguments"),
     [
-        ("pt-zip", {"from_tf": True}),
-        ("pt-zip", {"from_flax": True}),
+        ("tf-h5", {"from_tf": True}),
+        ("flax-msgpack", {"from_flax": True}),
         ("pt-zip", {"use_safetensors": False, "weights_only": False}),
         ("pt-zip", {"trust_remote_code": False}),
         ("pt-zip", {"trust_remote_code": "false", "proxies": {}, "resume_download": True}),
