@@ -5,9 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help demo test lint bench clean
+TF_VENV := .venv-tf
+TF_STAMP := $(TF_VENV)/.installed
+
+.PHONY: help demo test test-tf lint bench clean
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 # torch and whatever needs it go into one command, so that pip sees the pin.
 $(STAMP): pyproject.toml constraints.txt
@@ -21,6 +24,16 @@ demo: $(STAMP) ## the main job: a legacy checkpoint admitted, converted, loaded 
 test: $(STAMP) ## every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
+# TensorFlow's own environment: transformers 4 beside secureload without its dependencies.
+$(TF_STAMP): requirements-tf.txt pyproject.toml
+	$(PYTHON) -m venv $(TF_VENV)
+	$(TF_VENV)/bin/python -m pip install --quiet --requirement requirements-tf.txt
+	$(TF_VENV)/bin/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+test-tf: $(STAMP) $(TF_STAMP) ## TFAutoModelFor* on admitted models, in an environment of its own (2.3 GB)
+	$(BIN)/python -m pytest tests_tf
+
 lint: $(STAMP) ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -30,4 +43,4 @@ bench: $(STAMP) ## every benchmark, as ratios measured side by side
 	@for benchmark in benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TF_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

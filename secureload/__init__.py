@@ -47,8 +47,10 @@ def __getattr__(name: str) -> Any:
             f"secureload.{name}: transformers 5 has no TensorFlow classes. Load the checkpoint "
             f"with secureload.{name[2:]}.from_pretrained(..., from_tf=True): the weights are "
             "converted and run in PyTorch. To stay with TensorFlow, `secureload admit` the "
-            "model and load the admitted folder in a worker environment of its own "
-            "(transformers==4.54.1, tf-keras==2.21.0)"
+            "model and load the admitted folder in an environment of its own "
+            "(requirements-tf.txt: transformers==4.54.1, tf-keras==2.21.0) with "
+            f'secureload.registry.tensorflow.load("{name}", folder): docs/tensorflow.md has the '
+            "recipe, and `make test-tf` builds that environment and shows it at work"
         )
     elif name.startswith("Auto"):
         found = _front(name)

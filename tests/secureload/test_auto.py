@@ -99,6 +99,8 @@ def test_a_tensorflow_class_is_an_import_error_that_says_what_to_do() -> None:
     assert "secureload.AutoModelForSequenceClassification" in str(error.value)
     assert "from_tf=True" in str(error.value)
     assert "4.54.1" in str(error.value)
+    assert "docs/tensorflow.md" in str(error.value)
+    assert "make test-tf" in str(error.value)
 
 
 def test_a_front_looks_like_the_class_it_stands_for() -> None:
