@@ -79,7 +79,7 @@ def parse_document(text: str, shape: type[_T], *, name: str) -> _T:
 
     lines: dict[tuple[_Step, ...], int] = {}
     try:
-        plain = _plain(root, (), lines, set(), name)
+        plain = _plain(root, (), lines, set(), name, yaml.SafeLoader(""))
     except RecursionError as error:
         raise PolicyError(f"{name}:1: nested too deeply") from error
     _check_head(plain, shape, lines, name)
@@ -96,6 +96,7 @@ def _plain(
     lines: dict[tuple[_Step, ...], int],
     seen: set[int],
     name: str,
+    scalars: yaml.SafeLoader,
 ) -> Any:
     """Turn a node into plain values, noting the line of each key and item."""
     line = node.start_mark.line + 1
@@ -114,20 +115,18 @@ def _plain(
                 first = lines[*path, key]
                 raise PolicyError(f"{name}:{key_line}: `{key}` is already set in line {first}")
             lines[*path, key] = key_line
-            found[key] = _plain(value_node, (*path, key), lines, seen, name)
+            found[key] = _plain(value_node, (*path, key), lines, seen, name, scalars)
         return found
     if isinstance(node, yaml.SequenceNode):
         return [
-            _plain(item, (*path, index), lines, seen, name) for index, item in enumerate(node.value)
+            _plain(item, (*path, index), lines, seen, name, scalars)
+            for index, item in enumerate(node.value)
         ]
-    loader = yaml.SafeLoader("")
     try:
         # Scalars only, through the safe constructor: text, numbers, booleans, dates, null.
-        return loader.construct_object(node)
+        return scalars.construct_object(node)
     except (yaml.YAMLError, ValueError) as error:
         raise PolicyError(f"{name}:{line}: cannot read `{node.value}`") from error
-    finally:
-        loader.dispose()
 
 
 def _check_head(
