@@ -1,5 +1,8 @@
 """Techniques by way of libraries: torch, numpy, and what lies beside them."""
 
+# Tables: one technique a line, whatever its length.
+# ruff: noqa: E501, UP031
+
 from __future__ import annotations
 
 import io
@@ -25,6 +28,7 @@ from tests.builders.gadgets import (
     technique,
 )
 
+
 def techniques() -> Iterator[Technique]:
     """All of them."""
     yield from _torch()
@@ -33,9 +37,11 @@ def techniques() -> Iterator[Technique]:
     yield from _installed()
     yield from _elsewhere()
 
+
 def torch_zip(data: bytes = b"") -> bytes:
     """A torch archive whose `data.pkl` is hostile."""
     return zips.plain({"archive/data.pkl": data or system(), "archive/version": b"3\n"})
+
 
 def npy(data: bytes = b"", descr: str = "'|O'") -> bytes:
     """An `.npy` of one object: the header, then a pickle."""
@@ -44,6 +50,7 @@ def npy(data: bytes = b"", descr: str = "'|O'") -> bytes:
     return b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header.encode() + (
         data or system()
     )  # fmt: skip
+
 
 def legacy(*pickles: bytes) -> bytes:
     """The five pickles of an old torch file, some of them replaced."""
@@ -55,6 +62,7 @@ def legacy(*pickles: bytes) -> bytes:
         pickle.dumps([], 2),
     ]
     return b"".join(given or kept for given, kept in zip(pickles, good, strict=True))
+
 
 def _torch() -> Iterator[Technique]:
     t = partial(technique, "torch")
@@ -78,7 +86,10 @@ def _torch() -> Iterator[Technique]:
                  SH))  # fmt: skip
     yield t(call("torch.utils.cpp_extension:load_inline", "x", ["int f;"]),
             proof="subprocess.Popen")  # fmt: skip
-    yield t(call("torch.utils.cpp_extension:load", "x", seq(_write("x.cpp", ""), ["x.cpp"])), proof="subprocess.Popen")
+    yield t(
+        call("torch.utils.cpp_extension:load", "x", seq(_write("x.cpp", ""), ["x.cpp"])),
+        proof="subprocess.Popen",
+    )
     yield t(call("torch.utils.cpp_extension:_import_module_from_library", "x", ".", True),
             runs=False)  # fmt: skip
     yield t(call("torch.jit.unsupported_tensor_ops:execWrapper", PY, {}, {}))
@@ -140,10 +151,12 @@ def _torch() -> Iterator[Technique]:
     yield t(call("torch.distributed.run:main", ["x.py"]), runs=False)
     yield t(call("torch.utils.show_pickle:main", ["x", READ]), proof="open", runs=False)
 
+
 def _package() -> bytes:
     held = {"archive/p/x.pkl": system(), "archive/version": b"6\n", "archive/.data/version": b"6\n",
             "archive/.data/extern_modules": b"posix\n"}  # fmt: skip
     return zips.plain(held)
+
 
 def _torch_shapes() -> Iterator[Technique]:
     """Reviewed rebuild functions with arguments that nobody reviewed."""
@@ -181,6 +194,7 @@ def _torch_shapes() -> Iterator[Technique]:
     yield t(call("datetime:datetime", call("posix:system", SH), 1, 1), "datetime of a call")
     yield t(call("pathlib:PosixPath", call("os:popen", SH)), "path of a call")
     yield t(call("decimal:Decimal", call("subprocess:getoutput", SH)), "decimal of a call")
+
 
 def _numpy() -> Iterator[Technique]:
     t = partial(technique, "numpy")
@@ -229,6 +243,7 @@ def _numpy() -> Iterator[Technique]:
     yield t(call("numpy:set_printoptions", 1), runs=False)
     yield t(call("numpy:seterrcall", RUN), runs=False)
     yield t(Build("numpy:size", (None, {"shape": RUN})), "BUILD on a function", runs=False)
+
 
 def _installed() -> Iterator[Technique]:
     t = partial(technique, "libraries")
@@ -280,6 +295,7 @@ def _installed() -> Iterator[Technique]:
     yield t(call("pip._internal.utils.subprocess:call_subprocess", ARGV), needs="pip", runs=False)
     yield t(call("pip._vendor.rich.pager:SystemPager.show"), runs=False)
     yield t(call(call("networkx:utils.misc.sys.modules.get", "os")), runs=False)
+
 
 def _elsewhere() -> Iterator[Technique]:
     """Libraries that are not installed for the tests: scanned, and not shown to fire."""
@@ -384,5 +400,6 @@ def _elsewhere() -> Iterator[Technique]:
     ):
         label = name.replace(":", ".")
         yield technique("not-installed", call(name, *args), label, needs=needs, runs=False)
+
 
 _ = (io, Build, New, _namespace, pickled)

@@ -1,5 +1,8 @@
 """Techniques in the pickle's own language: how a call is spelled, hidden, or cut off."""
 
+# Tables: one technique a line, whatever its length.
+# ruff: noqa: E501, UP031
+
 from __future__ import annotations
 
 import struct
@@ -108,7 +111,6 @@ def _spelling() -> Iterator[Technique]:
     yield t("persistent id alone", p.program(p.text("x"), p.BINPERSID), loader="", runs=False)
     yield t("persistent id called", p.program(p.text("x"), p.BINPERSID, ARG, p.REDUCE), loader="",
             runs=False)  # fmt: skip
-    yield t("text persistent id", p.line("PERSID", "x") + p.STOP, loader="", runs=False)
 
 
 def _names() -> Iterator[Technique]:
@@ -169,7 +171,9 @@ def _names() -> Iterator[Technique]:
     yield t("dotted INST", p.program(p.MARK, p.text(SH), p.inst("random", "_os.system")))
     yield t("Python 2 name", p.program(p.glob("__builtin__", "eval"), p.text(PY), p.TUPLE1,
             p.REDUCE, protocol=2))  # fmt: skip
-    yield t("Python 2 module", p.program(p.glob("commands", "getoutput"), ARG, p.REDUCE, protocol=2))
+    yield t(
+        "Python 2 module", p.program(p.glob("commands", "getoutput"), ARG, p.REDUCE, protocol=2)
+    )
     yield t("Python 2 name by STACK_GLOBAL", p.program(p.text("__builtin__"), p.text("eval"),
             p.STACK_GLOBAL, p.text(PY), p.TUPLE1, p.REDUCE, protocol=2))  # fmt: skip
     yield t("frames between names", p.program(p.frame(module), p.frame(name), p.frame(*tail)))

@@ -1,5 +1,8 @@
 """Techniques that need no more than the standard library, by what they reach."""
 
+# Tables: one technique a line, whatever its length.
+# ruff: noqa: E501, UP031
+
 from __future__ import annotations
 
 import io
@@ -101,7 +104,9 @@ def _processes() -> Iterator[Technique]:
     yield t(call("webbrowser:GenericBrowser.open", call("webbrowser:GenericBrowser", ARGV), "x"))
     yield t(call("webbrowser:BackgroundBrowser.open",
                  call("webbrowser:BackgroundBrowser", ARGV), "x"))  # fmt: skip
-    yield t(seq(Put("os:environ", "BROWSER", "sh -c 'touch fired' %s"), call("webbrowser:open", "x")))
+    yield t(
+        seq(Put("os:environ", "BROWSER", "sh -c 'touch fired' %s"), call("webbrowser:open", "x"))
+    )
     yield t(call("asyncio:run", call("asyncio:create_subprocess_shell", SH)), "asyncio.shell")
     yield t(call("asyncio:run", call("asyncio:create_subprocess_exec", *ARGV)), "asyncio.exec")
     yield t(call("asyncio.unix_events:_UnixSubprocessTransport._start", call(NAMESPACE), SH, True,
@@ -117,7 +122,7 @@ def _processes() -> Iterator[Technique]:
     freeze = ["wheel", "--log", "fired", "--no-index", "nothing-of-this-name"]
     for name in ("pip:main", "pip._internal:main", "pip._internal.cli.main:main",
                  "ensurepip:_run_pip"):  # fmt: skip
-        yield t(call(name, freeze))
+        yield t(call(name, freeze), loader="pickle" if name == "pip:main" else "")
     yield t(call("venv:create", "fired"))
     yield t(call("venv:main", ["fired", "--without-pip"]))
     yield t(call("venv:EnvBuilder.create", call("venv:EnvBuilder"), "fired"))
@@ -483,8 +488,10 @@ def _dispatch() -> Iterator[Technique]:
     yield t(call(call("builtins:dict.get", glob("random:_os.__dict__"), "system"), SH),
             "dict.get of a module")  # fmt: skip
     yield t(call(call("operator:getitem", call("builtins:vars", OS), "system"), SH), "vars")
-    yield t(call(call(call("operator:itemgetter", "system"), call("builtins:vars", OS)), SH),
-            "itemgetter")
+    yield t(
+        call(call(call("operator:itemgetter", "system"), call("builtins:vars", OS)), SH),
+        "itemgetter",
+    )
     yield t(call(call("collections:ChainMap.__getitem__", call("collections:ChainMap",
             call("builtins:vars", OS)), "system"), SH), "ChainMap")  # fmt: skip
     yield t(call("collections:defaultdict.__missing__", call("collections:defaultdict",

@@ -50,6 +50,8 @@ class Technique:
     proof: str = FILE
     needs: tuple[str, ...] = ()
     runs: bool = True
+    fires: bool = True
+    """Whether it is fired too; one payload stands for several in a container."""
 
     @property
     def id(self) -> str:
