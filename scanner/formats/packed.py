@@ -6,17 +6,23 @@ as the file itself. zstd and lz4 need optional libraries; without them the file 
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from scanner.formats import Format, Read
-from scanner.reader import Blob, UnpackError, bunzip2, collect, inflate, unlzma
+from scanner.reader import Blob, UnpackError, collect
 
 _GZIP, _BZIP2, _XZ, _ZSTD, _LZ4 = (
     b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18",
 )  # fmt: skip
 _OLD_ZFILE = b"ZF0x"
+_STEP = 1 << 18
+_MEMORY = 256 << 20
+_SALVAGED = 1 << 20
+_DAMAGE = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, MemoryError)
 
 
 def label(blob: Blob) -> str:
@@ -53,17 +59,44 @@ def recognise(blob: Blob) -> bool:
 
 
 def read(blob: Blob) -> Read:
-    """Yield what lies inside, and what is wrong with the wrapping."""
+    """Yield what lies inside, and what is wrong with the wrapping.
+
+    Loaders unpack as they go: what came before the damage has been unpickled by the time
+    it is noticed, so it is read here too.
+    """
     kind = label(blob)
+    wrong: list[UnpackError] = []
     try:
-        data = collect(_pieces(blob, kind), blob.budget, _packed(blob, kind))
+        pieces = _until_wrong(_pieces(blob, kind), wrong)
+        data = collect(pieces, blob.budget, _packed(blob, kind))
     except UnpackError as error:
         yield blob.problem(error.kind, error.message, fatal=True)
         return
     except ImportError:
         yield blob.problem("unsupported-compression", f"no library here unpacks {kind}", fatal=True)
         return
+    for fault in wrong:
+        if isinstance(fault, _StrayError):
+            yield blob.problem(fault.kind, fault.message, offset=fault.at)
+            yield blob.inner(blob.data[fault.at :], f"{blob.name}:rest")
+        else:
+            yield blob.problem(fault.kind, fault.message, fatal=True)
     yield blob.inner(data, f"{blob.name}:unpacked")
+
+
+class _StrayError(UnpackError):
+    """Bytes from `at` on belong to no compressed stream."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__("trailing-data", "bytes follow the compressed data")
+        self.at = at
+
+
+def _until_wrong(pieces: Iterator[bytes], wrong: list[UnpackError]) -> Iterator[bytes]:
+    try:
+        yield from pieces
+    except UnpackError as error:
+        wrong.append(error)
 
 
 def _packed(blob: Blob, kind: str) -> int:
@@ -73,17 +106,20 @@ def _packed(blob: Blob, kind: str) -> int:
 
 def _pieces(blob: Blob, kind: str) -> Iterator[bytes]:
     data = blob.data
-    if kind == "gzip":
-        return _members(data)
-    if kind == "zlib":
-        return inflate(data, 15)
     if kind == "joblib-zfile":
-        return inflate(data[_zfile_head(data) :], 15)
-    if kind == "bzip2":
-        return bunzip2(data)
-    if kind in ("xz", "lzma"):
-        return unlzma(data)
-    return _optional(data, kind)
+        head = _zfile_head(data)
+        return _streams(data, head, lambda: zlib.decompressobj(15))
+    make = _MAKERS.get(kind)
+    return _optional(data, kind) if make is None else _streams(data, 0, make)
+
+
+_MAKERS: dict[str, Callable[[], Any]] = {
+    "gzip": lambda: zlib.decompressobj(31),
+    "zlib": lambda: zlib.decompressobj(15),
+    "bzip2": bz2.BZ2Decompressor,
+    "xz": lambda: lzma.LZMADecompressor(memlimit=_MEMORY),
+    "lzma": lambda: lzma.LZMADecompressor(memlimit=_MEMORY),
+}
 
 
 def _zfile_head(data: memoryview) -> int:
@@ -99,26 +135,53 @@ def _zfile_head(data: memoryview) -> int:
     return end
 
 
-def _members(data: memoryview) -> Iterator[bytes]:
-    """gzip may hold several members; all of them are the content."""
-    at = 0
+def _streams(data: memoryview, at: int, make: Callable[[], Any]) -> Iterator[bytes]:
+    """Unpack all streams in a row, which together are the content, as Python's readers have it."""
+    first = at
     while at < len(data):
-        unpack = zlib.decompressobj(31)
-        step = 1 << 18
+        begun, given = at, 0
+        unpack = make()
         try:
             while not unpack.eof and at < len(data):
-                piece: bytes | memoryview = data[at : at + step]
+                piece = bytes(data[at : at + _STEP])
                 at += len(piece)
-                while piece and not unpack.eof:
-                    yield unpack.decompress(piece, step * 4)
-                    piece = unpack.unconsumed_tail
-            yield unpack.flush()
-        except zlib.error as error:
+                for out in _fed(unpack, piece):
+                    given += len(out)
+                    yield out
+        except _DAMAGE as error:
+            for out in _salvaged(make(), data[begun:at], given):
+                given += len(out)
+                yield out
+            if begun > first and not given:
+                raise _StrayError(begun) from error
             raise UnpackError("damaged", f"compressed data is damaged ({error})") from error
         if not unpack.eof:
             raise UnpackError("incomplete", "compressed data is cut off")
         at -= len(unpack.unused_data)
-        if not bytes(data[at : at + (1 << 16)]).strip(b"\0"):
+        while at < len(data) and not any(data[at : at + 4096]):
+            at += 4096
+
+
+def _fed(unpack: Any, piece: bytes) -> Iterator[bytes]:
+    """What a decompressor gives for one piece, a bounded amount at a time."""
+    while True:
+        out = unpack.decompress(piece, _STEP)
+        if out:
+            yield out
+        piece = getattr(unpack, "unconsumed_tail", b"")
+        if unpack.eof or getattr(unpack, "needs_input", not piece and len(out) < _STEP):
+            return
+
+
+def _salvaged(unpack: Any, data: memoryview, given: int) -> Iterator[bytes]:
+    """What a damaged stream gives, byte by byte, beyond the first `given` bytes."""
+    for at in range(min(len(data), _SALVAGED)):
+        try:
+            for out in _fed(unpack, bytes(data[at : at + 1])):
+                if len(out) > given:
+                    yield out[given:]
+                given = max(0, given - len(out))
+        except _DAMAGE:
             return
 
 
@@ -137,6 +200,10 @@ def _optional(data: memoryview, kind: str) -> Iterator[bytes]:
         except Exception as error:
             raise UnpackError("damaged", f"compressed data is damaged ({error})") from error
         if getattr(unpack, "eof", False):
+            left = len(getattr(unpack, "unused_data", b"") or b"")
+            end = min(len(data), start + (1 << 16)) - left
+            if end < len(data):
+                raise _StrayError(end)
             return
     if not getattr(unpack, "eof", True):
         raise UnpackError("incomplete", "compressed data is cut off")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.scanner.told import CLEAN, ERROR, MALICIOUS, SHELL, tell
+from tests.scanner.told import CLEAN, ERROR, MALICIOUS, SHELL, rules, tell
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
@@ -47,3 +47,22 @@ def test_what_cannot_be_unpacked_is_an_error(head: bytes) -> None:
 def test_joblibs_first_format_is_read() -> None:
     packed = zlib.compress(SHELL)
     assert tell(b"ZF0x" + b"%-19s" % hex(len(SHELL))[2:].encode() + packed).verdict is MALICIOUS
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, gzip.compress, zlib.compress])
+def test_every_stream_in_a_row_is_read(pack: Callable[[bytes], bytes]) -> None:
+    assert tell(pack(SHELL[:5]) + pack(SHELL[5:])).verdict is MALICIOUS
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_what_came_before_the_damage_is_read(pack: Callable[[bytes], bytes]) -> None:
+    data = pack(SHELL + bytes(500_000))
+
+    assert tell(data[:-4]).verdict is MALICIOUS
+    assert tell(data[:-4] + b"abcd").verdict is MALICIOUS
+
+
+def test_bytes_after_the_last_stream_are_told() -> None:
+    result = tell(bz2.compress(b"plain text\n") + b"no stream")
+
+    assert rules(result) == {"appended-data"}
