@@ -7,7 +7,7 @@ and import what is heavy when they run.
 from __future__ import annotations
 
 import contextlib
-import difflib
+import gc
 import importlib
 import os
 import signal
@@ -72,6 +72,8 @@ class _Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _VERBS and not args[0].startswith("-"):
+            import difflib
+
             close = difflib.get_close_matches(args[0], _VERBS, n=1)
             guess = f"; did you mean `{close[0]}`?" if close else ""
             raise click.UsageError(f"there is no verb `{args[0]}`{guess}", ctx)
@@ -107,6 +109,8 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
+    # What a verb imports and reads lives until it ends: look for cycles less often.
+    gc.set_threshold(50_000)
     sys.exit(run(arguments))
 
 

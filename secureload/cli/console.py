@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -186,6 +185,8 @@ def save(text: str, path: Path) -> None:
     Raises:
         UsageError: the folder is missing or not writable.
     """
+    import tempfile
+
     temporary = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -182,6 +180,8 @@ def _scan(
     )
     if len(named) == len(paths):
         return report
+    import tempfile
+
     with tempfile.NamedTemporaryFile(prefix="secureload-stdin-") as stream:
         try:
             shutil.copyfileobj(sys.stdin.buffer, stream, 1 << 20)
@@ -213,6 +213,8 @@ def _suppress(
 ) -> Report:
     if ignore_file is None and baseline is None:
         return report
+    import datetime as dt
+
     from secureload.cli.suppress import ignored, known_before
 
     count = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import hashlib
 import os
@@ -169,6 +168,8 @@ def _find(name: str | Path, *, beside: Path | None) -> Path:
         path = beside / path
     if path.is_file():
         return path.absolute()
+    import difflib
+
     close = difflib.get_close_matches(str(name), SHIPPED, n=1)
     guess = f"did you mean `{close[0]}`? " if close else ""
     raise PolicyError(
@@ -259,6 +260,8 @@ def _check_pickles(path: Path, settings: Any, place: str) -> None:
 
     for name in pickles.profiles or ():
         if name not in PROFILES:
+            import difflib
+
             close = difflib.get_close_matches(name, PROFILES, n=1)
             guess = f"; did you mean `{close[0]}`?" if close else ""
             raise PolicyError(
