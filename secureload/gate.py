@@ -32,6 +32,7 @@ from secureload.flow import (
     Listing,
     Need,
     Reason,
+    Selection,
     SignatureStatus,
     Snapshot,
     Source,
@@ -41,6 +42,10 @@ from secureload.policy import Policy
 from secureload.settings import Settings
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+_NOT_FETCHED = frozenset({"sources", "repos", "revision", "limits"})
+"""Topics that refuse a model before a byte of it is fetched; for others every file is read,
+so that the refusal has every reason."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a label, what is done and what there is to do, both in bytes or files."""
@@ -128,7 +133,9 @@ class Gate:
         """
         with self.cache.work() as work:
             listing = self._resolve(source)
-            attestation, _ = self._fetch(listing, Need(purpose="everything"), work)
+            everything = selection.select(listing, Need(purpose="everything"))
+            attestation = self._attest(listing, work)
+            attestation, _ = self._fetch(listing, attestation, everything, work)
             return listing, attestation
 
     # -- stages --------------------------------------------------------------------------
@@ -142,26 +149,9 @@ class Gate:
         revision = self.policy.topics(source).revision
         if revision.require == "commit-sha":
             return None  # a branch is refused even where its last admitted commit is known
-        branches = revision.branches
-        if self.offline or branches != "follow":
-            commit = self.cache.latest(source)
-            if commit is None and branches == "last-admitted":
-                raise self._refusal(source, "no commit of it has been admitted here yet")
-            return commit
+        if self.offline or revision.branches != "follow":
+            return self.cache.latest(source)
         return None
-
-    def _refusal(self, source: Source, message: str) -> Refused:
-        setting = "spec.revision.branches: last-admitted"
-        return Refused(
-            Verdict(
-                decision=Decision.DENY,
-                subject=str(source),
-                commit="",
-                policy=self.policy.id,
-                ruleset=scanner.ruleset(),
-                reasons=(Reason(rule="revision", message=message, setting=setting),),
-            )
-        )
 
     def _context(self) -> sources.Context:
         return sources.Context(
@@ -201,35 +191,45 @@ class Gate:
     def _find(self, key: AdmissionKey, source: Source) -> CacheEntry | None:
         return self.cache.find(key, mode=self.policy.topics(source).cache.verify)
 
-    def _fetch(
-        self, listing: Listing, need: Need, work: Path
-    ) -> tuple[Attestation, Snapshot | None]:
-        """Verify, fetch and bind the two; no snapshot when bytes are not those promised."""
+    def _attest(self, listing: Listing, work: Path) -> Attestation:
         context = self._context()
-        trust = signatures.TrustRoots.load(self.policy.trust_roots)
-        attestation = signatures.attest(
+        return signatures.attest(
             listing,
             sources.git_remote(listing, context),
-            trust,
+            signatures.TrustRoots.load(self.policy.trust_roots),
             work / "git",
             offline=context.no_network,
         )
-        selected = selection.select(listing, need, scope=self.policy.topics(listing.source).scope)
+
+    def _fetch(
+        self, listing: Listing, attestation: Attestation, selected: Selection, work: Path
+    ) -> tuple[Attestation, Snapshot | None]:
+        """Fetch, and bind the attestation; no snapshot when bytes are not those promised."""
         root = work / "files"
         root.mkdir()
         try:
             snapshot = quarantine.fetch(
-                listing, selected, attestation.blobs, root, context, shelf=self.cache.shelf
+                listing,
+                selected,
+                attestation.blobs,
+                root,
+                self._context(),
+                shelf=self.cache.shelf,
             )
         except TamperedError as error:
             return _broken(attestation, error), None
         return signatures.bind(attestation, snapshot), snapshot
 
     def _decide(self, listing: Listing, need: Need, work: Path) -> Decided:
-        attestation, snapshot = self._fetch(listing, need, work)
+        topics = self.policy.topics(listing.source)
+        attestation = self._attest(listing, work)
+        selected = selection.select(listing, need, scope=topics.scope)
+        early = policy.decide_early(listing, attestation, self.policy, selection=selected)
+        if any(reason.rule in _NOT_FETCHED for reason in early):
+            return self._unfetched(listing, attestation, early)
+        attestation, snapshot = self._fetch(listing, attestation, selected, work)
         report: Report | None = None
         if snapshot is not None:
-            topics = self.policy.topics(listing.source)
             report = scanner.scan(
                 [snapshot.root],
                 profiles=topics.pickles.profiles or None,
@@ -246,6 +246,27 @@ class Gate:
             report=report,
             verdict=verdict,
             approval=approval,
+        )
+
+    def _unfetched(
+        self, listing: Listing, attestation: Attestation, reasons: tuple[Reason, ...]
+    ) -> Decided:
+        """A refusal for which no file was fetched."""
+        verdict = Verdict(
+            decision=Decision.DENY,
+            subject=str(listing.source),
+            commit=listing.commit,
+            policy=self.policy.id,
+            ruleset=scanner.ruleset(),
+            reasons=reasons,
+        )
+        return Decided(
+            listing=listing,
+            attestation=attestation,
+            snapshot=None,
+            report=None,
+            verdict=verdict,
+            approval=None,
         )
 
 

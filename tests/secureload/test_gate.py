@@ -222,6 +222,47 @@ def test_a_refusal_lists_every_reason(repo: PublishedRepo, tmp_path: Path, trust
     assert {"identity", "runs-shell"} <= refused.value.verdict.rules
 
 
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [
+        ("repos: {deny: [org/*]}", "repos"),
+        ("sources: [local]", "sources"),
+        ("limits: {fileBytes: 10kB}", "limits"),
+        ("revision: {require: commit-sha}", "revision"),
+        ("revision: {branches: last-admitted}", "revision"),
+    ],
+)
+def test_what_the_policy_excludes_is_not_even_fetched(
+    hub: LocalHub, repo: PublishedRepo, tmp_path: Path, setting: str, rule: str
+) -> None:
+    repo.commit(models.legacy())
+    path = tmp_path / "ours.yaml"
+    path.write_text(
+        "apiVersion: secureload/v1\nkind: TrustPolicy\nmetadata: {name: ours}\n"
+        f"spec:\n  {setting}\n"
+    )
+
+    with pytest.raises(Refused) as refused:
+        gate.admit("org/model", trust_policy=path)
+
+    assert rule in refused.value.verdict.rules
+    assert hub.count("*/resolve/*") == 0
+    cache_is_untouched()
+
+
+def test_a_locked_branch_means_the_last_admitted_commit(
+    repo: PublishedRepo, tmp_path: Path, trusted: Path
+) -> None:
+    first = repo.commit(models.safe(), sign=keys.openpgp("alice"))
+    assert gate.admit("org/model", trust_policy="strict", trust_roots=[trusted]).commit == first
+
+    second = repo.commit(models.safe() | {"more.txt": b"newer\n"}, sign=keys.openpgp("alice"))
+
+    options = {"trust_policy": "strict", "trust_roots": [trusted]}
+    assert gate.admit("org/model", **options).commit == first
+    assert gate.admit("org/model", revision=second, **options).commit == second
+
+
 def test_a_truncated_checkpoint_gets_a_clear_answer(repo: PublishedRepo) -> None:
     files = models.legacy()
     files["pytorch_model.bin"] = files["pytorch_model.bin"][:-200]
