@@ -32,7 +32,7 @@ $(TF_STAMP): requirements-tf.txt pyproject.toml
 	@touch $@
 
 test-tf: $(STAMP) $(TF_STAMP) ## TFAutoModelFor* on admitted models, in an environment of its own (2.3 GB)
-	$(BIN)/python -m pytest tests_tf
+	$(BIN)/python -m pytest -n $(WORKERS) tests_tf
 
 lint: $(STAMP) ## formatting, lint and types
 	$(BIN)/ruff format --check .
