@@ -1,7 +1,7 @@
 """The same few payloads in every container that some loader unpacks."""
 
 # Tables: one technique a line, whatever its length.
-# ruff: noqa: E501, UP031
+# ruff: noqa: E501
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Techniques by way of libraries: torch, numpy, and what lies beside them."""
 
 # Tables: one technique a line, whatever its length.
-# ruff: noqa: E501, UP031
+# ruff: noqa: E501
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Techniques in the pickle's own language: how a call is spelled, hidden, or cut off."""
 
 # Tables: one technique a line, whatever its length.
-# ruff: noqa: E501, UP031
+# ruff: noqa: E501
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Techniques that need no more than the standard library, by what they reach."""
 
 # Tables: one technique a line, whatever its length.
-# ruff: noqa: E501, UP031
+# ruff: noqa: E501
 
 from __future__ import annotations
 
