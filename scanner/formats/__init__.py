@@ -15,6 +15,7 @@ from functools import cache
 from typing import TypeAlias
 
 from scanner.facts import Fact
+from scanner.formats._text import is_text
 from scanner.reader import Blob
 
 Read: TypeAlias = "Iterator[Fact | Blob]"
@@ -37,21 +38,65 @@ class Format:
     """A further look at what another format reads too, so no polyglot."""
 
 
+_FIRST = {
+    "gguf": b"G",
+    "msgpack": bytes((*range(0x81, 0x90), 0xDE, 0xDF)),
+    "numpy": b"\x93",
+    "onnx": b"\x08",
+    "sentencepiece": b"\n",
+    "tensorflow": b"\x08\n",
+    "torch_legacy": b"\x80",
+}
+"""The bytes that each of these formats may begin with; a file of it is imported only then."""
+
+_TEXTUAL = frozenset({"jinja", "json", "keras_config", "python", "yaml"})
+"""Formats that only text can be; imported only for text."""
+
+
+@cache
+def _modules() -> tuple[str, ...]:
+    return tuple(module.name for module in pkgutil.iter_modules(__path__) if module.name[:1] != "_")
+
+
+@cache
+def _format(module: str) -> Format:
+    found = importlib.import_module(f"{__name__}.{module}").FORMAT
+    assert isinstance(found, Format)
+    return found
+
+
+def _order(known: Format) -> tuple[bool, str]:
+    return known.inert, known.name
+
+
 @cache
 def formats() -> tuple[Format, ...]:
     """Return every format of this folder, ordered by name, the inert ones last."""
-    found: list[Format] = []
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
-            found.append(importlib.import_module(f"{__name__}.{module.name}").FORMAT)
-    return tuple(sorted(found, key=lambda known: (known.inert, known.name)))
+    return tuple(sorted(map(_format, _modules()), key=_order))
+
+
+@cache
+def _candidates(first: bytes, text: bool) -> tuple[Format, ...]:
+    """The formats that a blob of this first byte may be, which saves importing the others."""
+    return tuple(
+        sorted(
+            (
+                _format(module)
+                for module in _modules()
+                if (text or module not in _TEXTUAL)
+                and (module not in _FIRST or (first and first in _FIRST[module]))
+            ),
+            key=_order,
+        )
+    )
 
 
 def recognised(blob: Blob) -> list[Format]:
     """Return the formats that know this blob; inert ones only when no other does."""
-    strong = [known for known in formats() if not known.inert and known.recognise(blob)]
+    possible = _candidates(blob.head(1), is_text(blob))
+    strong = [known for known in possible if not known.inert and known.recognise(blob)]
     if all(known.aspect for known in strong):
-        for known in formats():
+        for known in possible:
             if known.inert and known.recognise(blob):
                 return [known, *strong]
     return strong
