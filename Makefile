@@ -16,6 +16,8 @@ help: ## list the targets
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch==2.13.0" --editable ".[dev]"
+	@# pip compiles what it installs, except what is editable.
+	$(BIN)/python -m compileall -q scanner secureload
 	@touch $@
 
 demo: $(STAMP) ## the main job: a legacy checkpoint admitted, converted, loaded and run; a malicious one refused
