@@ -37,14 +37,19 @@ from fickling.fickle import Pickled
 top = sys.argv[1]
 paths = [os.path.join(top, name) for name in sorted(os.listdir(top))] if os.path.isdir(top) \
     else [top]
+read = 0
 for path in paths:
     with open(path, 'rb') as file:
         try:
             check_safety(Pickled.load(file))
+            read += 1
         except Exception as error:
             print(path, type(error).__name__)
+sys.exit(0 if read else 3)
 """
 """fickling takes one file a call; one process for a folder is the kinder comparison."""
+NOT_FOR_IT = 3
+"""The exit code of a scanner called through a library when the input is not for it."""
 
 
 @dataclass(kw_only=True)
@@ -190,6 +195,8 @@ def measure(words: list[str], limit: float, repeat: int) -> Cell:
             seen.append(one)
     except OSError as error:
         return Cell(note=f"does not start: {error.strerror}")
+    if seen[0][3] == NOT_FOR_IT:
+        return Cell(note="n/a", runs=len(seen), code=NOT_FOR_IT)
     return Cell(
         wall_s=statistics.median(one[0] for one in seen),
         cpu_s=statistics.median(one[1] for one in seen),
