@@ -13,18 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from secureload.cli.console import (
-    exit_code,
-    fail,
-    progress,
-    save,
-    say,
-    version,
-    wants_colour,
-    write,
-)
+from secureload.cli.console import exit_code, fail, save, say, version, wants_colour, write
 from secureload.cli.options import load_policy, policy_option, quiet_option
 from secureload.errors import UsageError
+from secureload.progress import progress
 
 if TYPE_CHECKING:
     from scanner import FileResult, Report
@@ -120,7 +112,6 @@ def command(
 ) -> int:
     """Scan, suppress what was reviewed, judge, print."""
     from scanner import Severity
-    from secureload.cli.suppress import named
     from secureload.policy import judge_report
 
     for path in paths:
@@ -136,7 +127,11 @@ def command(
             shown(f"files scanned, last {file.path}", done, 0)
 
         report = _scan(paths, policy, include, exclude, jobs, digest, tell)
-    report = _suppress(named(report), ignore_file, baseline, quiet=quiet)
+    if any(file.findings for file in report):
+        from secureload.cli.suppress import named
+
+        report = named(report)
+    report = _suppress(report, ignore_file, baseline, quiet=quiet)
     if severity_threshold is not None:
         from secureload.cli.suppress import above
 
