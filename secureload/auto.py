@@ -18,6 +18,7 @@ from typing import Any
 from secureload import gate, sources
 from secureload.errors import Refused, UsageError
 from secureload.flow import CacheEntry, Decision, Need, Reason
+from secureload.progress import Progress
 from secureload.registry import transformers as library
 
 _FOLLOWED = ("tokenizer", "feature_extractor", "image_processor", "video_processor", "processor")
@@ -106,18 +107,23 @@ class _Request:
         self.trusts_code = _truthy(kwargs.pop("trust_remote_code", None))
         self.subfolder = str(kwargs.get("subfolder") or "")
         self.variant: str | None = kwargs.get("variant")
+        self._shown = Progress()
         self.gate = gate.open_gate(
             trust_policy=kwargs.pop("trust_policy", None),
             token=token if token is not None else older,
             cache_dir=kwargs.pop("cache_dir", None),
             local_files_only=bool(kwargs.pop("local_files_only", False)),
+            progress=self._shown,
         )
 
     def admit(
         self, reference: str, need: Need, *, revision: str | None = None, base: bool = False
     ) -> CacheEntry:
         source = sources.parse(reference, revision if base else self.revision)
-        entry = self.gate.admit(source, need, force=self.force)
+        try:
+            entry = self.gate.admit(source, need, force=self.force)
+        finally:
+            self._shown.clear()
         if self.trusts_code:
             raise Refused(_refuse_code(entry))
         return entry

@@ -12,7 +12,6 @@ from secureload.cli.console import (
     exit_code,
     fail_with,
     printable,
-    progress,
     say,
     show_json,
     show_verdict,
@@ -25,6 +24,7 @@ from secureload.cli.options import (
     trust_root_option,
 )
 from secureload.errors import Refused
+from secureload.progress import progress
 
 if TYPE_CHECKING:
     from secureload.flow import CacheEntry

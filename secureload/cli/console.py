@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
 _EXIT_CODES = {"allow": 0, "deny": 1, "error": 2}
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
-_PROGRESS_AFTER_S = 0.5
-"""Seconds before a progress line appears, so that short work stays quiet."""
-_PROGRESS_EVERY_S = 0.1
 
 
 class OutputClosedError(Exception):
@@ -203,51 +198,3 @@ def save(text: str, path: Path) -> None:
             f"cannot write {path}: {error.strerror or error}",
             hint="name a file in a folder that exists and is writable",
         ) from error
-
-
-class Progress:
-    """A line on standard error that tells how far long work has come.
-
-    Call it with a label, what is done and what there is to do. It draws nothing unless
-    standard error is a terminal and the work has taken half a second.
-    """
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._active = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._started = self._drawn = time.monotonic()
-        self._shown = False
-
-    def __call__(self, label: str, done: int, total: int) -> None:
-        """Say that `done` of `total` (bytes or files; 0 for unknown) are finished."""
-        now = time.monotonic()
-        if (
-            not self._active
-            or now - self._started < _PROGRESS_AFTER_S
-            or (now - self._drawn < _PROGRESS_EVERY_S and done != total)
-        ):
-            return
-        self._drawn = now
-        self._shown = True
-        share = min(done / total, 1.0) if total else 0.0
-        filled = round(share * 24)
-        bar = f"{'█' * filled}{'░' * (24 - filled)} {share:4.0%}" if total else f"{done}"
-        width = click.get_current_context(silent=True)
-        columns = (width.terminal_width if width else None) or 79
-        line = f"{bar} {printable(label)}"[: columns - 1]
-        click.echo(f"\r\x1b[K{line}", err=True, nl=False)
-
-    def clear(self) -> None:
-        """Remove the line."""
-        if self._shown:
-            click.echo("\r\x1b[K", err=True, nl=False)
-            self._shown = False
-
-
-@contextlib.contextmanager
-def progress(*, quiet: bool = False) -> Iterator[Progress]:
-    """Show progress while a block runs, and tidy up after it."""
-    shown = Progress(quiet=quiet)
-    try:
-        yield shown
-    finally:
-        shown.clear()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from secureload.cli.console import printable, progress, say, show_json
+from secureload.cli.console import printable, say, show_json
 from secureload.cli.options import format_option, quiet_option
+from secureload.progress import progress
 
 if TYPE_CHECKING:
     from secureload.flow import ArtifactFile, Conversion, TensorProof

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from secureload.cli.console import printable, progress, say, show_json
+from secureload.cli.console import printable, say, show_json
 from secureload.cli.options import format_option, policy_option, quiet_option, trust_root_option
 from secureload.flow import SignatureStatus
+from secureload.progress import progress
 
 if TYPE_CHECKING:
     from secureload.flow import Attestation, Listing

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -54,27 +52,3 @@ def test_colour_is_for_terminals_whose_reader_wants_it(monkeypatch: pytest.Monke
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")
     assert not console.wants_colour(Terminal())
-
-
-def test_progress_draws_only_on_a_terminal_and_only_for_long_work(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    now = 0.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    for stream, quiet, expected in (
-        (io.StringIO(), False, False),
-        (Terminal(), True, False),
-        (Terminal(), False, True),
-    ):
-        monkeypatch.setattr(sys, "stderr", stream)
-        now = 0.0
-        with console.progress(quiet=quiet) as shown:
-            shown("soon", 1, 4)
-            assert stream.getvalue() == ""
-            now = 1.0
-            shown("later\x1b[2J", 2, 4)
-            assert ("50%" in stream.getvalue()) == expected
-        assert "\x1b[2J" not in stream.getvalue()
-        if expected:
-            assert stream.getvalue().endswith("\r\x1b[K")
