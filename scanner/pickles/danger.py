@@ -58,7 +58,7 @@ _MODULES: Final = {
         modulefinder cloudpickle.utils numpy.testing IPython jinja2 mako execnet
         torch._dynamo torch.fx torch._C._jit torch.package sympy numexpr
         pandas.eval pandas.core.computation optparse cmd sre_compile annotationlib
-        string.templatelib hypothesis pytest _pytest nose""",
+        torch.utils.benchmark torch.testing string.templatelib hypothesis pytest _pytest nose""",
     IMPORTS_MODULES: """
         importlib imp pkgutil zipimport _frozen_importlib _frozen_importlib_external _imp
         pkg_resources sysconfig __main__ encodings lazy_loader""",
@@ -72,7 +72,8 @@ _MODULES: Final = {
         dircache statvfs spwd pwd grp nis mimetypes fcntl fsspec h5py compression
         numpy.lib.npyio numpy.lib._npyio_impl numpy.lib.format numpy.lib._format_impl
         numpy.lib.utils numpy.lib._datasource numpy.DataSource readline uu binhex xdrlib
-        torch.utils.data.datapipes torch.utils.tensorboard torch._export""",
+        torch.utils.data.datapipes torch.utils.tensorboard torch._export filelock click
+        sqlalchemy safetensors""",
     USES_NETWORK: """
         socket _socket _scproxy ssl _ssl socketserver SocketServer http httplib urllib
         urllib2 urllib3 ftplib
@@ -126,7 +127,8 @@ _NAMES: Final = {
         builtins.copyright builtins.credits pydoc.locate pkgutil.resolve_name
         xmlrpc.server.resolve_dotted_attribute unittest.mock._importer
         unittest.mock._dot_lookup logging.config._resolve logging.config.BaseConfigurator
-        hydra.utils.instantiate hydra.utils.call hydra._internal.utils._locate
+        torch._utils._import_dotted_name hydra.utils.instantiate hydra.utils.call
+        hydra._internal.utils._locate
         sklearn.utils._testing.ignore_warnings""",
     RESOLVES: """
         builtins.getattr builtins.vars builtins.globals builtins.locals builtins.dir
@@ -153,6 +155,9 @@ _NAMES: Final = {
         builtins.open builtins.file codecs.open codecs.EncodedFile _codecs.open io.open
         io.FileIO pathlib.Path.open pathlib.Path.read_text pathlib.Path.read_bytes
         pathlib.Path.write_text pathlib.Path.write_bytes pathlib.Path.unlink
+        pathlib.Path.symlink_to pathlib.Path.hardlink_to pathlib.Path.replace pathlib.Path.chmod
+        pathlib.Path.iterdir pathlib.Path.glob pathlib.Path.rglob torch._C.PyTorchFileWriter
+        torch._C.PyTorchFileReader
         pathlib.Path.touch pathlib.Path.rename pathlib.Path.rmdir pathlib.Path.mkdir
         numpy.save numpy.savez numpy.savez_compressed numpy.savetxt numpy.loadtxt
         numpy.genfromtxt numpy.fromfile numpy.fromregex numpy.memmap numpy.ndarray.tofile

@@ -19,7 +19,7 @@ from tests.builders import archives, zips
 from tests.builders import pickles as p
 from tests.builders.attack_libraries import legacy, npy, torch_zip
 from tests.builders.attack_opcodes import FIRE, OLD
-from tests.builders.gadgets import PY, SH, Technique, call, glob, pickled, system
+from tests.builders.gadgets import PY, SH, Build, New, Technique, call, code, glob, pickled, system
 
 _RUN = glob("posix:system")
 
@@ -40,7 +40,7 @@ ENTRY = zips.Entry
 def techniques() -> Iterator[Technique]:
     """All of them: each container with each payload that fits it."""
     for how, data in PAYLOADS.items():
-        for family, name, content, file, loader in (*_raw(data), *_packed(data), *_arrays(data),
+        for family, name, content, file, loader in (*_raw(data), *_packed(data), *_joblib(data), *_arrays(data),
                                                     *_torch(data), *_archives(data)):  # fmt: skip
             yield Technique(
                 name=f"{name}: {how}", family=family, data=content, file=file, loader=loader,
@@ -96,6 +96,41 @@ def _packed(data: bytes) -> Iterator[Case]:
     yield family, "xz, then text", lzma.compress(data) + b"no stream", "model.xz", "lzma"
     yield family, "gzip padded", gzip.compress(data, mtime=0) + bytes(99), "model.gz", "gzip"
     yield family, "gzip in bzip2", bz2.compress(gzip.compress(data, mtime=0)), "model.bz2", ""
+
+
+def _joblib(data: bytes) -> Iterator[Case]:
+    file = "model.joblib"
+    for name, content in (
+        ("raw", data), ("zlib", zlib.compress(data)), ("gzip", gzip.compress(data, mtime=0)),
+        ("bz2", bz2.compress(data)), ("xz", lzma.compress(data)),
+        ("lzma", lzma.compress(data, format=lzma.FORMAT_ALONE)),
+        ("zlib of two streams", zlib.compress(data[:9]) + zlib.compress(data[9:])),
+        ("after an array", _after_array(data)),
+        ("array of objects", _object_array(data)),
+    ):  # fmt: skip
+        yield "joblib", name, content, file, "" if "two streams" in name else "joblib"
+
+
+def _wrapper(dtype: str, payload: bytes) -> bytes:
+    """A `NumpyArrayWrapper` for one element; its BUILD makes joblib read what follows."""
+    wrapper = New("joblib.numpy_pickle:NumpyArrayWrapper")
+    state = {
+        "subclass": glob("numpy:ndarray"), "shape": (1,), "order": "C",
+        "dtype": call("numpy:dtype", dtype), "allow_mmap": False,
+    }  # fmt: skip
+    # Without the memo's opcode: what follows BUILD is the array.
+    return code(Build(wrapper, state)).removesuffix(p.long_put(2)) + payload
+
+
+def _after_array(data: bytes) -> bytes:
+    """Eight bytes of numbers lie between the opcodes, then come opcodes again."""
+    body = data[2:] if data[:1] == b"\x80" else data
+    return p.proto(4) + _wrapper("<f8", bytes(8)) + p.POP + body
+
+
+def _object_array(data: bytes) -> bytes:
+    """An array of objects is a pickle between the opcodes."""
+    return p.proto(4) + _wrapper("|O", data) + p.STOP
 
 
 def _arrays(data: bytes) -> Iterator[Case]:
