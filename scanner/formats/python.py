@@ -23,6 +23,9 @@ _HINT = re.compile(
     re.MULTILINE,
 )
 _LARGEST = 2_000_000
+_RUN_BY_CLASSES = frozenset(
+    {"__init__", "__new__", "__init_subclass__", "__call__", "__prepare__", "__set_name__"}
+)
 _ACTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Call)
 
 
@@ -86,15 +89,34 @@ def _called(tree: ast.Module) -> Iterator[str]:
                 aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             functions.setdefault(node.name, []).extend(node.body)
+        elif isinstance(node, ast.ClassDef):
+            # Making an instance or a subclass runs what the class says for it.
+            for part in node.body:
+                if isinstance(part, ast.FunctionDef) and part.name in _RUN_BY_CLASSES:
+                    functions.setdefault(node.name, []).extend(part.body)
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    aliases.setdefault(target.id, _dotted(node.value, aliases))
     entered: set[str] = set()
     pending: list[ast.AST] = [tree]
     while pending:
         node = pending.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            pending.extend(getattr(node, "decorator_list", []))
+            decorators = getattr(node, "decorator_list", [])
+            pending.extend(decorators)
+            pending.extend(one.body for one in decorators if isinstance(one, ast.Lambda))
             pending.extend(node.args.defaults)
             continue
+        if isinstance(node, ast.ClassDef):
+            for base in (*node.bases, *(keyword.value for keyword in node.keywords)):
+                named = base.id if isinstance(base, ast.Name) else ""
+                if named in functions and named not in entered:
+                    entered.add(named)
+                    pending.extend(functions[named])
         if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Lambda):
+                pending.append(node.func.body)
             name = _dotted(node.func, aliases)
             if name:
                 yield name

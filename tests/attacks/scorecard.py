@@ -53,7 +53,7 @@ FLOORS: dict[str, int] = {
     "zip-trick": 28,
     "polyglot": 13,
     "template": 30,
-    "python": 18,
+    "python": 24,
     "yaml": 10,
     "configuration": 0,
     "keras": 1,
