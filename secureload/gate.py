@@ -4,7 +4,7 @@
 
 `admit` runs them all and gives a `CacheEntry`, whose folder any library may load; a second
 call for the same commit under the same policy and ruleset finds the entry and does no
-network request. `decide` stops before converting; `verify` asks only who signed.
+network request. `verify` asks only who signed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class GateOptions(TypedDict, total=False):
-    """What `open_gate` takes."""
+    """What `open_gate` takes; `trust_roots` are files beside those that the policy names."""
 
     trust_policy: str | Path | Policy | None
     trust_roots: Iterable[str | Path]
@@ -66,8 +66,8 @@ class GateOptions(TypedDict, total=False):
 class Gate:
     """A gate with its policy, cache and connections; cheap to make, safe to share.
 
-    `token` is what `huggingface_hub` takes (a string, True, False or None), `offline` forbids
-    the network, `trust_roots` are files beside those that the policy names.
+    `token` is what `huggingface_hub` takes (a string, True, False or None), `cache_dir` the
+    Hugging Face cache to look in, `offline` forbids the network.
     """
 
     policy: Policy
@@ -96,6 +96,7 @@ class Gate:
             listing = self._resolve(source)
             commit = listing.commit
         key = self._key(source, commit, need)
+        force = force or not self._may_be_warm(source)
         if not force and (entry := self._find(key, source)):
             return entry
         with self.cache.lock(key.digest, progress=self.progress), self.cache.work() as work:
@@ -113,17 +114,6 @@ class Gate:
                 decided.snapshot, decided.approval, staging, progress=self.progress
             )
             return self.cache.publish(key, artifact, decided)
-
-    def decide(self, source: Source, need: Need) -> Decided:
-        """Run every stage up to the decision, keep nothing but the record, refuse nothing.
-
-        Raises:
-            SecureloadError: no decision was reached.
-        """
-        with self.cache.work() as work:
-            decided = self._decide(self._resolve(source), need, work)
-            self.cache.record_verdict(decided)
-            return decided
 
     def verify(self, source: Source) -> tuple[Listing, Attestation]:
         """Say who signed, and follow the chain to the bytes of every file.
@@ -152,6 +142,11 @@ class Gate:
         if self.offline or revision.branches != "follow":
             return self.cache.latest(source)
         return None
+
+    def _may_be_warm(self, source: Source) -> bool:
+        """False where the way of asking is refused, whatever was admitted before."""
+        named = source.kind == "local" or _COMMIT.fullmatch(source.revision or "")
+        return bool(named) or self.policy.topics(source).revision.require == "any"
 
     def _context(self) -> sources.Context:
         return sources.Context(

@@ -250,6 +250,23 @@ def test_what_the_policy_excludes_is_not_even_fetched(
     cache_is_untouched()
 
 
+def test_a_branch_is_refused_even_when_its_commit_is_admitted(
+    repo: PublishedRepo, tmp_path: Path
+) -> None:
+    commit = repo.commit(models.safe())
+    path = tmp_path / "pinned.yaml"
+    path.write_text(
+        "apiVersion: secureload/v1\nkind: TrustPolicy\nmetadata: {name: pinned}\n"
+        "spec: {revision: {require: commit-sha}}\n"
+    )
+    assert gate.admit("org/model", revision=commit, trust_policy=path).commit == commit
+
+    with pytest.raises(Refused) as refused:
+        gate.admit("org/model", trust_policy=path)
+
+    assert refused.value.verdict.rules == {"revision"}
+
+
 def test_a_locked_branch_means_the_last_admitted_commit(
     repo: PublishedRepo, tmp_path: Path, trusted: Path
 ) -> None:
