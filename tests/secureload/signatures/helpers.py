@@ -85,7 +85,7 @@ class Case:
                     continue
                 try:
                     data = self.repo.read(entry.oid)
-                except Exception:
+                except RuntimeError:
                     data = b""  # a submodule's commit is not here
                 claims.append(_claim(path, entry.oid, data))
         return sorted(claims, key=lambda claim: claim.path)
