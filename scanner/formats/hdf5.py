@@ -9,7 +9,6 @@ Source: the HDF5 file format specification, version 3.
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
@@ -18,6 +17,7 @@ from scanner.findings import Where
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._keras import code_in
+from scanner.formats._view import View
 from scanner.reader import Blob
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -25,34 +25,6 @@ _FILTERS = frozenset({1, 2, 3})
 """deflate, shuffle, fletcher32: what every build of the library has."""
 _CONFIGS = ("model_config", "training_config")
 _MOST = 200_000
-
-
-class _View(io.RawIOBase):
-    """A blob as a file for h5py; read only, nothing is copied ahead."""
-
-    def __init__(self, data: memoryview) -> None:
-        self._data = data
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        base = (0, self._at, len(self._data))[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self._data[self._at : self._at + len(buffer)]
-        buffer[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)
 
 
 def recognise(blob: Blob) -> bool:
@@ -73,7 +45,7 @@ def read(blob: Blob) -> Read:
         yield blob.problem("prepended-data", "a user block lies before the HDF5 signature")
     facts: list[Fact] = []
     try:
-        with h5py.File(_View(blob.data), "r") as file:
+        with h5py.File(View(blob.data), "r") as file:
             _walk(blob, file, facts)
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         facts.append(blob.problem("malformed", f"no valid HDF5: {str(error)[:200]}", fatal=True))

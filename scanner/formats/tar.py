@@ -8,12 +8,12 @@ Source: POSIX.1-2001 pax; `torch/serialization.py`, `_legacy_load`.
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scanner.facts import MemberFact
 from scanner.findings import Where
 from scanner.formats import Format, Read
+from scanner.formats._view import View
 from scanner.formats.pickle import interpreted
 from scanner.reader import Blob
 from scanner.zips import name_problem
@@ -22,33 +22,6 @@ if TYPE_CHECKING:
     import tarfile
 
 _TORCH = frozenset({"storages", "tensors", "pickle"})
-
-
-class _View(io.RawIOBase):
-    """A blob as a file; nothing is copied ahead."""
-
-    def __init__(self, data: memoryview) -> None:
-        self._data = data
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = max(0, (0, self._at, len(self._data))[whence] + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self._data[self._at : self._at + len(buffer)]
-        buffer[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)
 
 
 def recognise(blob: Blob) -> bool:
@@ -69,7 +42,7 @@ def label(blob: Blob) -> str:
     import tarfile
 
     try:
-        with tarfile.TarFile(fileobj=_View(blob.data)) as archive:
+        with tarfile.TarFile(fileobj=View(blob.data)) as archive:
             names = {
                 info.name.removeprefix("./") for info, _ in zip(archive, range(8), strict=False)
             }
@@ -87,7 +60,7 @@ def read(blob: Blob) -> Read:
     names: set[str] = set()
     end = 0
     try:
-        with tarfile.TarFile(fileobj=_View(blob.data), errors="surrogateescape") as archive:
+        with tarfile.TarFile(fileobj=View(blob.data), errors="surrogateescape") as archive:
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]
                 count += 1
