@@ -304,6 +304,8 @@ class Artifact:
     root: Path
     files: tuple[ArtifactFile, ...]
     conversions: tuple[Conversion, ...] = ()
+    confinement: str = "none"
+    """The sandbox tier in which the files were converted; `none` outside any."""
 
     @property
     def digest(self) -> str:
@@ -353,7 +355,10 @@ class CacheEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decided:
-    """The outcome of one run of the gate up to the decision, allowed or not."""
+    """The outcome of one run of the gate up to the decision, allowed or not.
+
+    `confinement` is the sandbox tier in which the files were read; `none` outside any.
+    """
 
     listing: Listing
     attestation: Attestation
@@ -361,6 +366,7 @@ class Decided:
     report: Report | None
     verdict: Verdict
     approval: Approval | None
+    confinement: str = "none"
 
 
 def digest_of(files: Iterable[tuple[str, int, str]]) -> str:
