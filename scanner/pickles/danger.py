@@ -58,6 +58,7 @@ _MODULES: Final = {
         modulefinder cloudpickle.utils numpy.testing IPython jinja2 mako execnet
         torch._dynamo torch.fx torch._C._jit torch.package sympy numexpr
         pandas.eval pandas.core.computation optparse cmd sre_compile annotationlib
+        transformers.dynamic_module_utils diffusers.utils.dynamic_modules_utils
         torch.utils.benchmark torch.testing string.templatelib hypothesis pytest _pytest nose""",
     IMPORTS_MODULES: """
         importlib imp pkgutil zipimport _frozen_importlib _frozen_importlib_external _imp

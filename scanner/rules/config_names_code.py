@@ -6,7 +6,8 @@ Why it matters
     The gate loads models without either, and takes these keys out of what it publishes.
 Fires on
     `auto_map`, `custom_generate`, `custom_pipelines`, `attn_implementation: org/kernel`,
-    `_target_`, kernels named by a quantisation.
+    `_target_`, kernels named by a quantisation. A target known for a dangerous effect
+    (`_target_: os.system`) is critical.
 Stays quiet on
     `attn_implementation: sdpa` and other names built into the library.
 Remedy
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 
 from scanner.facts import ConfigFact
 from scanner.findings import Severity
+from scanner.pickles import danger
 from scanner.rules import Message, Rule
 
 _CODE = frozenset(
@@ -43,7 +45,20 @@ def check(fact: ConfigFact) -> Iterator[Message]:
         yield Message(text=f"`{fact.path}` names a kernel to fetch", evidence=evidence)
     elif fact.key in _IMPORTS and named:
         text = f"`{fact.path}` names `{str(fact.value)[:100]}`, which a loader would import"
-        yield Message(text=text, evidence=evidence)
+        effect = _effect(fact.value)
+        if effect is None:
+            yield Message(text=text, evidence=evidence)
+        else:
+            text = f"{text}; it {danger.EFFECTS[effect]}"
+            yield Message(text=text, severity=Severity.CRITICAL, evidence=evidence)
+
+
+def _effect(target: object) -> str | None:
+    """The dangerous effect that a dotted target is known for."""
+    if not isinstance(target, str):
+        return None
+    module, _, name = target.strip().rpartition(".")
+    return danger.effect(module, name) if module and name else None
 
 
 RULE = Rule(id="config-names-code", reads=ConfigFact, severity=Severity.MEDIUM, check=check)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scanner.facts import ConfigFact
+from scanner.findings import Severity
 from scanner.rules.config_names_code import RULE
 from tests.scanner.rules.configs import value
 
@@ -41,3 +42,17 @@ def test_fires(fact: ConfigFact) -> None:
 )
 def test_stays_quiet(fact: ConfigFact) -> None:
     assert list(RULE.apply(fact)) == []
+
+
+@pytest.mark.parametrize("target", ["os.system", "subprocess.Popen", "builtins.eval"])
+def test_a_target_with_a_known_effect_is_critical(target: str) -> None:
+    (finding,) = RULE.apply(value("_target_", target))
+
+    assert finding.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize("target", ["torch.optim.AdamW", "nemo.collections.asr.Model", "Adam"])
+def test_any_other_target_is_not(target: str) -> None:
+    (finding,) = RULE.apply(value("_target_", target))
+
+    assert finding.severity is Severity.MEDIUM
