@@ -29,6 +29,7 @@ _CODE = frozenset(
 )
 _KERNEL = re.compile(r"^_?(?:attn|experts)_implementation(?:_internal)?$")
 _KERNELS = frozenset({"kernel", "kernels", "kernel_config", "hub_kernels", "use_kernels"})
+_RUNS = frozenset({danger.RUNS_CODE, danger.STARTS_PROCESS, danger.IMPORTS_MODULES, danger.NATIVE})
 _IMPORTS = frozenset({"_target_", "py/object", "py/type", "py/reduce", "__reduce__"})
 
 
@@ -54,11 +55,12 @@ def check(fact: ConfigFact) -> Iterator[Message]:
 
 
 def _effect(target: object) -> str | None:
-    """The dangerous effect that a dotted target is known for."""
+    """What a dotted target is known to run; configurations name the other effects in earnest."""
     if not isinstance(target, str):
         return None
     module, _, name = target.strip().rpartition(".")
-    return danger.effect(module, name) if module and name else None
+    effect = danger.effect(module, name) if module and name else None
+    return effect if effect in _RUNS else None
 
 
 RULE = Rule(id="config-names-code", reads=ConfigFact, severity=Severity.MEDIUM, check=check)
