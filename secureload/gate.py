@@ -43,7 +43,7 @@ from secureload.settings import Settings
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
-_NOT_FETCHED = frozenset({"sources", "repos", "revision", "limits"})
+_NOT_FETCHED = frozenset({"sources", "repos", "revision", "limits", "recalled"})
 """Topics that refuse a model before a byte of it is fetched; for others every file is read,
 so that the refusal has every reason."""
 
@@ -95,7 +95,7 @@ class Gate:
         if commit is None:
             listing = self._resolve(source)
             commit = listing.commit
-        key = self._key(source, commit, need)
+        key = self.key(source, commit, need)
         force = force or not self._may_be_warm(source)
         if not force and (entry := self._find(key, source)):
             return entry
@@ -106,13 +106,17 @@ class Gate:
                 listing = self._resolve(dataclasses.replace(source, revision=commit))
             decided = self._decide(listing, need, work)
             if decided.approval is None or decided.snapshot is None:
-                self.cache.record_verdict(decided)
+                self.cache.record_verdict(decided, key)
                 raise Refused(decided.verdict, decided.report)
             staging = work / "artifact"
             staging.mkdir()
             artifact = convert.convert(
                 decided.snapshot, decided.approval, staging, progress=self.progress
             )
+            if bad := self._recalled(listing, [file.sha256 for file in artifact.files]):
+                decided = self._unfetched(listing, decided.attestation, bad)
+                self.cache.record_verdict(decided, key)
+                raise Refused(decided.verdict)
             return self.cache.publish(key, artifact, decided)
 
     def verify(self, source: Source) -> tuple[Listing, Attestation]:
@@ -165,7 +169,8 @@ class Gate:
             self.cache.remember(listing)
         return listing
 
-    def _key(self, source: Source, commit: str, need: Need) -> AdmissionKey:
+    def key(self, source: Source, commit: str, need: Need) -> AdmissionKey:
+        """What an admission of this commit depends on; its digest is the admission's id."""
         wanted = (
             need.purpose,
             need.subfolder,
@@ -220,9 +225,12 @@ class Gate:
         attestation = self._attest(listing, work)
         selected = selection.select(listing, need, scope=topics.scope)
         early = policy.decide_early(listing, attestation, self.policy, selection=selected)
+        early = (*self._recalled(listing), *early)
         if any(reason.rule in _NOT_FETCHED for reason in early):
             return self._unfetched(listing, attestation, early)
         attestation, snapshot = self._fetch(listing, attestation, selected, work)
+        if snapshot and (bad := self._recalled(listing, [file.sha256 for file in snapshot.files])):
+            return self._unfetched(listing, attestation, bad)
         report: Report | None = None
         if snapshot is not None:
             report = scanner.scan(
@@ -243,10 +251,22 @@ class Gate:
             approval=approval,
         )
 
+    def _recalled(self, listing: Listing, digests: Iterable[str] = ()) -> tuple[Reason, ...]:
+        """Why a commit, or files of these SHA-256, may not be admitted again."""
+        return tuple(
+            Reason(
+                rule="recalled",
+                message=f"was recalled on {found.recalled_at[:10]} by {found.recalled_by}: "
+                f"{found.reason}",
+                subject=found.subject,
+            )
+            for found in self.cache.recalled(listing, digests)
+        )
+
     def _unfetched(
         self, listing: Listing, attestation: Attestation, reasons: tuple[Reason, ...]
     ) -> Decided:
-        """A refusal for which no file was fetched."""
+        """A refusal that no file had to be read for."""
         verdict = Verdict(
             decision=Decision.DENY,
             subject=str(listing.source),

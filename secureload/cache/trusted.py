@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from secureload.cache import integrity, soundness
+from secureload.cache import integrity, recall, soundness
 from secureload.cache.layout import Layout, discard, troubles
 from secureload.cache.log import AuditLog
 from secureload.cache.publish import Placed, place, stage
+from secureload.cache.recall import Recalled
 from secureload.cache.soundness import Problem
 from secureload.cache.work import sweep, work
 from secureload.errors import CacheError, IntegrityError, NotFoundError
@@ -27,7 +28,7 @@ from secureload.flow import (
     Listing,
     Source,
 )
-from secureload.ledger.records import Admitted, Stamp
+from secureload.ledger.records import Admitted, RecallRecord, Stamp
 
 if TYPE_CHECKING:
     from secureload.ledger.database import Database
@@ -199,13 +200,16 @@ class TrustedCache:
             )
         return self._entry(admitted, warm=False)
 
-    def record_verdict(self, decided: Decided) -> None:
+    def record_verdict(self, decided: Decided, key: AdmissionKey | None = None) -> None:
         """Record a decision that admits nothing, refusals above all.
+
+        With the `key` under which the files were asked for, a refusal takes back what an
+        earlier ruleset admitted of the same files under the same policy.
 
         Raises:
             CacheError: the ledger cannot be written.
         """
-        from secureload.ledger import audit, store
+        from secureload.ledger import audit, recalls, store
 
         verdict, at = decided.verdict, self._now()
         event = {"allow": "allowed", "deny": "refused", "error": "undecided"}
@@ -221,6 +225,10 @@ class TrustedCache:
                 "signature": decided.attestation.status.value,
             }
             audit.append(session, at, event[verdict.decision.value], verdict.subject, detail)
+            turned = recalls.turned(session, key) if key is not None else ()
+            folders = {i: folder for folder, i in store.folders(session).items()} if turned else {}
+            recalls.revoke(session, turned, f"refused under verdict {verdict_id}", at)
+        self._discard_folders(folders[admission_id] for admission_id in turned)
 
     def record_load(
         self, entry: CacheEntry, library: str, class_name: str, device: str | None = None
@@ -234,6 +242,70 @@ class TrustedCache:
 
         with self._database.write(durable=False) as session:
             store.record_load(session, entry.admission, library, class_name, device, self._now())
+
+    # -- recall --------------------------------------------------------------------------
+
+    def recall(self, subject: str, *, reason: str, by: str) -> Recalled:
+        """Take back every admission of a subject, and refuse it from now on.
+
+        `subject` is an admission's id or its beginning, `org/name@<commit>`, any other
+        reference with a commit, or `sha256:<hex>` of a file, fetched or made.
+
+        Raises:
+            UsageError: the subject is none of these.
+            NotFoundError: no admission begins so.
+            CacheError: the ledger cannot be written.
+        """
+        from secureload.ledger import recalls, store
+
+        self.layout.create()
+        named = recall.subject(subject) or recall.of_entry(self.entry(subject))
+        with troubles(self.layout.home), self._locked("store.lock", None):
+            with self._database.write() as session:
+                folders = {i: folder for folder, i in store.folders(session).items()}
+                revoked = recalls.add(session, named, reason, by, self._now())
+                handed = recalls.loads(session, revoked)
+            for admission_id in revoked:
+                discard(self._folder(folders[admission_id]))
+        return Recalled(subject=named, admissions=revoked, loads=handed)
+
+    def lift(self, recall_id: str, *, by: str) -> RecallRecord:
+        """End a recall, so that its subject is judged by the policy alone again.
+
+        Raises:
+            NotFoundError: there is no standing recall with this id.
+            CacheError: the ledger cannot be written.
+        """
+        from secureload.ledger import recalls
+
+        self.layout.create()
+        with self._database.write() as session:
+            record = recalls.lift(session, recall_id, by, self._now())
+        if record is None:
+            raise NotFoundError(
+                f"no recall {recall_id} stands", hint="`secureload recall --list` shows them"
+            )
+        return record
+
+    def recalled(self, listing: Listing, digests: Iterable[str] = ()) -> tuple[RecallRecord, ...]:
+        """The recalls that hold for a commit, or for files of these SHA-256."""
+        if not self.layout.database.exists():
+            return ()
+        from secureload.ledger import recalls
+
+        subjects = [recall.of_commit(listing.source, listing.commit)]
+        subjects += [f"sha256:{digest}" for digest in digests]
+        with self._database.read() as session:
+            return recalls.standing(session, subjects)
+
+    def recalls(self) -> tuple[RecallRecord, ...]:
+        """All recalls, lifted ones too, newest first."""
+        if not self.layout.database.exists():
+            return ()
+        from secureload.ledger import recalls
+
+        with self._database.read() as session:
+            return recalls.every(session)
 
     # -- memory --------------------------------------------------------------------------
 
@@ -400,6 +472,12 @@ class TrustedCache:
             yield
         finally:
             lock.release()
+
+    def _discard_folders(self, names: Iterable[str]) -> None:
+        """Remove the folders of admissions that are no longer on record."""
+        for name in names:
+            with troubles(self.layout.home), self._locked("store.lock", None):
+                discard(self._folder(name))
 
     def _check(self, admitted: Admitted, mode: Literal["always", "changed"]) -> None:
         result = integrity.check(self._folder(admitted.folder), admitted.files, mode=mode)

@@ -29,6 +29,7 @@ _VERBS = {
     "policy": "Check and show trust policies.",
     "rules": "List the scanner's rules and read their pages.",
     "cache": "Look after the trusted cache.",
+    "recall": "Take back what was admitted, and say who has it.",
     "audit": "Verify and export the audit log.",
     "demo": "The main job on a real checkpoint, offline.",
     "completion": "Print a completion script for your shell.",

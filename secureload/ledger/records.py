@@ -61,3 +61,29 @@ class Admitted:
     verdict: Verdict
     conversions: tuple[Conversion, ...]
     admitted_at: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecallRecord:
+    """A recall; it holds until it is lifted. Times are UTC in ISO 8601."""
+
+    id: str
+    subject: str
+    reason: str
+    recalled_by: str
+    recalled_at: str
+    lifted_by: str | None = None
+    lifted_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadRecord:
+    """An admitted folder was handed to a library, or fetched by a client of the service."""
+
+    id: str
+    admission: str
+    library: str
+    class_name: str
+    device: str | None
+    client: str | None
+    loaded_at: str

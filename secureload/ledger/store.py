@@ -84,7 +84,7 @@ def record_admission(
     at: str,
 ) -> None:
     """Write an admission in place of an older one of the same key, and its audit row."""
-    _delete(session, key.digest)
+    delete_admission(session, key.digest)
     verdict_id = record_decision(session, decided, at)
     for file in files:
         blob = tables.Blob(sha256=file.sha256, size=file.size, blake3=file.blake3, stored_at=at)
@@ -222,7 +222,7 @@ def remove(session: Session, admission_id: str, at: str) -> None:
     row = session.get(tables.Admission, admission_id)
     if row is not None:
         audit.append(session, at, "removed", admission_id, {"record": row.record})
-        _delete(session, admission_id)
+        delete_admission(session, admission_id)
 
 
 def restamp(session: Session, before: Stamp, after: Stamp) -> None:
@@ -284,19 +284,29 @@ def forget_blobs(session: Session, digests: Iterable[str]) -> None:
 
 
 def record_load(
-    session: Session, admission_id: str, library: str, class_name: str, device: str | None, at: str
+    session: Session,
+    admission_id: str,
+    library: str,
+    class_name: str,
+    device: str | None,
+    at: str,
+    *,
+    client: str | None = None,
 ) -> None:
-    """Write that an admitted folder was handed to a library."""
+    """Write that an admitted folder was handed to a library, or fetched by a client."""
     load = tables.Load(
         id=uuid.uuid4().hex,
         admission_id=admission_id,
         library=library,
         class_name=class_name,
         device=device,
+        client=client,
         loaded_at=at,
     )
     session.add(load)
     detail = {"library": library, "class": class_name, "device": device}
+    if client is not None:
+        detail["client"] = client
     audit.append(session, at, "loaded", admission_id, detail)
 
 
@@ -307,7 +317,7 @@ def unlogged(session: Session) -> list[str]:
     for event, subject in session.execute(query):
         if event == "admitted":
             standing[subject] = None
-        elif event == "removed":
+        elif event in {"removed", "revoked"}:
             standing.pop(subject, None)
     present = set(admission_ids(session))
     return [admission_id for admission_id in standing if admission_id not in present]
@@ -360,7 +370,8 @@ def _attestation_row(verdict_id: str, attestation: Attestation) -> tables.Attest
     )
 
 
-def _delete(session: Session, admission_id: str) -> None:
+def delete_admission(session: Session, admission_id: str) -> None:
+    """Delete an admission's rows; whoever does so writes to the audit log why."""
     for table in (tables.AdmissionFile, tables.Conversion):
         session.execute(delete(table).where(table.admission_id == admission_id))
     session.execute(delete(tables.Admission).where(tables.Admission.id == admission_id))

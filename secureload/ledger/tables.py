@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: the schema that this file describes."""
 
 
@@ -181,6 +181,8 @@ class Load(Base):
     library: Mapped[str]
     class_name: Mapped[str]
     device: Mapped[str | None]
+    client: Mapped[str | None]
+    """Who fetched it through the service; null for a load in the process itself."""
     loaded_at: Mapped[str]
 
 
@@ -221,6 +223,100 @@ class LocalDigest(Base):
     mtime_ns: Mapped[int]
     ctime_ns: Mapped[int]
     sha256: Mapped[str]
+
+
+class Recall(Base):
+    """What was admitted once and may not be again, until the recall is lifted.
+
+    `subject` is `hub:org/name@<commit>` or `sha256:<hex>`.
+    """
+
+    __tablename__ = "recalls"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str]
+    recalled_by: Mapped[str]
+    recalled_at: Mapped[str]
+    lifted_by: Mapped[str | None]
+    lifted_at: Mapped[str | None]
+
+
+class HubRevision(Base):
+    """An admission under the revision id that the service's clients know it by.
+
+    `id` stands for one `artifact` for ever: the row stays when the admission goes.
+    """
+
+    __tablename__ = "hub_revisions"
+    __table_args__ = (Index(None, "repository", "commit"),)
+
+    repository: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    commit: Mapped[str]
+    artifact: Mapped[str]
+    admission_id: Mapped[str] = mapped_column(index=True)
+    document: Mapped[str]
+    """What the hub's API says of it besides files: git ids of small files, tags and so on."""
+    published_at: Mapped[str]
+
+
+class Job(Base):
+    """Work that the service was asked for: an admission, a verification."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index(None, "repository", "commit"), Index(None, "state", "created_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    repository: Mapped[str]
+    revision: Mapped[str | None]
+    commit: Mapped[str]
+    policy: Mapped[str]
+    requested_by: Mapped[str]
+    state: Mapped[str]
+    """`queued`, `running`, `admitted`, `refused`, `done` or `failed`."""
+    document: Mapped[str]
+    """The outcome in JSON: a verdict, a message and a hint, a verification."""
+    created_at: Mapped[str]
+    started_at: Mapped[str | None]
+    finished_at: Mapped[str | None]
+
+
+class Token(Base):
+    """A token of the service; `digest` is the SHA-256 of what the holder was given."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    digest: Mapped[str] = mapped_column(unique=True)
+    roles: Mapped[str]
+    """Names with spaces between them."""
+    created_by: Mapped[str]
+    created_at: Mapped[str]
+    expires_at: Mapped[str | None]
+    revoked_at: Mapped[str | None]
+
+
+class Review(Base):
+    """A request that a refusal be looked at, and what a reviewer said."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (Index(None, "state", "requested_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    verdict_id: Mapped[str] = mapped_column(ForeignKey("verdicts.id"))
+    statement: Mapped[str]
+    requested_by: Mapped[str]
+    requested_at: Mapped[str]
+    state: Mapped[str]
+    """`open`, `approved` or `declined`."""
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[str | None]
+    comment: Mapped[str | None]
+    waiver: Mapped[str | None]
+    """The document of `kind: Waiver` that an approval made, as YAML."""
 
 
 class Audit(Base):
