@@ -8,7 +8,7 @@ WORKERS ?= 2
 TF_VENV := .venv-tf
 TF_STAMP := $(TF_VENV)/.installed
 
-.PHONY: help demo test test-tf lint bench clean
+.PHONY: help demo test test-tf lint bench fuzz clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -43,6 +43,10 @@ lint: $(STAMP) ## formatting, lint and types
 
 bench: $(STAMP) ## every benchmark, as ratios measured side by side
 	@for benchmark in benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+FUZZ_SECONDS ?= 3600
+fuzz: $(STAMP) ## the scanner, guided by coverage, for an hour (FUZZ_SECONDS=60 for a minute)
+	$(BIN)/python -m tests.fuzz.fuzz_pickles --seconds $(FUZZ_SECONDS)
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(TF_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

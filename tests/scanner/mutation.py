@@ -63,11 +63,12 @@ def mutant(number: int) -> tuple[str, bytes]:
     name, data = chance.choice(seeds())
     changed = bytearray(data)
     for _ in range(chance.choice((1, 1, 1, 2, 4, 16))):
-        _change(changed, chance)
+        change(changed, chance)
     return name, bytes(changed)
 
 
-def _change(data: bytearray, chance: random.Random) -> None:
+def change(data: bytearray, chance: random.Random) -> None:
+    """Change a file in one of seven ways."""
     if not data:
         data += b"\x80\x04"
     # Structure is at both ends; half of all changes go there.

@@ -27,6 +27,7 @@ from scanner.pickles.machine import Interpretation, interpret
 from scanner.pickles.values import Call, Global, Span
 from scanner.rules import judge
 from tests.builders import pickles as p
+from tests.scanner.pickles.recorder import missed, truth
 
 ROOT = Path(__file__).parents[3]
 SHELL = p.glob("os", "system") + p.text("true") + p.TUPLE1 + p.REDUCE
@@ -196,6 +197,17 @@ def test_both_readings_of_a_frame_that_ends_inside_an_opcode() -> None:
     )
     assert "frame-mismatch" in problems(interpret(data))
     assert "os.system" in imports(interpret(data))
+
+
+@pytest.mark.parametrize(
+    ("inside", "after"),
+    [(b"c\xff", b"os\nsystem\n"), (p.NONE + p.MEMOIZE + b"j\t\t", b"\0" * 4 + b"cos\nsystem\n")],
+    ids=["no text", "no memo"],
+)
+def test_the_other_reading_is_taken_where_the_first_one_fails(inside: bytes, after: bytes) -> None:
+    data = p.proto(4) + p.frame(inside) + after + p.EMPTY_TUPLE + p.REDUCE + p.STOP
+    assert ("call", "os.system") in truth(data)
+    assert missed(data) == set()
 
 
 def test_facts_before_a_fatal_problem_are_kept() -> None:
