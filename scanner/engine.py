@@ -10,7 +10,7 @@ import fnmatch
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -44,12 +44,16 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """A path that the walk met: its name in the report, where it lies, what it is."""
 
     shown: str
     path: str
     kind: str
+
+
+Examine = Callable[[Sequence[Found], Options], Iterable[FileResult]]
+"""Examines files elsewhere, such as in a confined process; one result for each, in any order."""
 
 
 def scan(
@@ -64,6 +68,7 @@ def scan(
     progress: Progress | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    examine: Examine | None = None,
 ) -> Report:
     """Scan files and folders; every file met appears once, relative to its argument.
 
@@ -71,7 +76,8 @@ def scan(
     default), `allow` adds dotted globals to them. `digest` asks for the SHA-256 of files
     larger than `limits.digest_bytes` too. `jobs` processes work at once. `include` and
     `exclude` are globs over relative paths. `second` says when the second reading of a
-    pickle is taken: `auto`, `always` or `never`.
+    pickle is taken: `auto`, `always` or `never`. `examine` reads the files in the place of
+    this process.
     """
     options = Options(
         profiles=tuple(profiles or ()),
@@ -86,7 +92,8 @@ def scan(
         if (not include or _matches(item.shown, include)) and not _matches(item.shown, exclude)
     ]
     results: list[FileResult] = []
-    for result in _results(found, options, jobs):
+    examined = _results(found, options, jobs) if examine is None else examine(found, options)
+    for result in examined:
         results.append(result)
         if progress is not None:
             progress(result)
@@ -114,7 +121,7 @@ def scan_file(
     )
     text = os.fspath(path)
     shown = name or os.path.basename(text)  # noqa: PTH119
-    return _examine(_Found(shown, text, _kind(text, follow=True)), options)
+    return examine(Found(shown, text, _kind(text, follow=True)), options)
 
 
 def scan_bytes(data: bytes, *, name: str = "-", options: Options | None = None) -> FileResult:
@@ -145,7 +152,7 @@ def _sources(folder: str, prefix: str = "") -> Iterator[tuple[str, str]]:
 # Walking
 
 
-def _walk(paths: Sequence[Path | str]) -> Iterator[_Found]:
+def _walk(paths: Sequence[Path | str]) -> Iterator[Found]:
     for given in paths:
         text = os.fspath(given)
         kind = _kind(text, follow=True)
@@ -153,26 +160,26 @@ def _walk(paths: Sequence[Path | str]) -> Iterator[_Found]:
             yield from _below(text)
         else:
             name = os.path.basename(os.path.abspath(text)) or text  # noqa: PTH100, PTH119
-            yield _Found(name, text, kind)
+            yield Found(name, text, kind)
 
 
-def _below(top: str) -> Iterator[_Found]:
+def _below(top: str) -> Iterator[Found]:
     pending = [("", top)]
     while pending:
         prefix, folder = pending.pop()
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
-            yield _Found(prefix.rstrip("/") or os.path.basename(top), folder, "unreadable")  # noqa: PTH119
+            yield Found(prefix.rstrip("/") or os.path.basename(top), folder, "unreadable")  # noqa: PTH119
             continue
         for entry in entries:
             shown = prefix + entry.name
             if entry.is_symlink():
-                yield _Found(shown, entry.path, "symlink")
+                yield Found(shown, entry.path, "symlink")
             elif entry.is_dir(follow_symlinks=False):
                 pending.append((shown + "/", entry.path))
             else:
-                yield _Found(shown, entry.path, _kind(entry.path, follow=False))
+                yield Found(shown, entry.path, _kind(entry.path, follow=False))
 
 
 def _kind(path: str, follow: bool) -> str:
@@ -192,7 +199,7 @@ def _kind(path: str, follow: bool) -> str:
     return "device"
 
 
-def _unique(found: Iterator[_Found]) -> Iterator[_Found]:
+def _unique(found: Iterator[Found]) -> Iterator[Found]:
     seen: set[str] = set()
     shown: set[str] = set()
     for item in found:
@@ -214,18 +221,24 @@ def _matches(path: str, globs: Sequence[str]) -> bool:
 # One file
 
 
-def _results(found: list[_Found], options: Options, jobs: int) -> Iterator[FileResult]:
+def failed(found: Found, why: str, *, size: int = 0) -> FileResult:
+    """The result of a file that could not be examined."""
+    return _unreadable(found.shown, OSError(0, why), LIMITS, size)
+
+
+def _results(found: list[Found], options: Options, jobs: int) -> Iterator[FileResult]:
     if jobs <= 1 or len(found) < 2:
-        yield from (_examine(item, options) for item in found)
+        yield from (examine(item, options) for item in found)
         return
 
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(min(jobs, len(found))) as pool:
-        yield from pool.map(partial(_examine, options=options), found, chunksize=4)
+        yield from pool.map(partial(examine, options=options), found, chunksize=4)
 
 
-def _examine(item: _Found, options: Options) -> FileResult:
+def examine(item: Found, options: Options) -> FileResult:
+    """Examine one file that a walk met, in this process."""
     if item.kind not in ("file", "unreadable"):
         fact = ProblemFact(
             where=Where(),
@@ -255,12 +268,12 @@ def _examine(item: _Found, options: Options) -> FileResult:
         os.close(fd)
 
 
-def _unreadable(shown: str, error: Exception, limits: Limits) -> FileResult:
+def _unreadable(shown: str, error: Exception, limits: Limits, size: int = 0) -> FileResult:
     why = getattr(error, "strerror", None) or str(error)
     fact = ProblemFact(
         where=Where(), kind="unreadable", message=f"the file cannot be read: {why}", fatal=True
     )
-    return _tell(shown, "unknown", 0, None, Status.FAILED, [fact], limits)
+    return _tell(shown, "unknown", size, None, Status.FAILED, [fact], limits)
 
 
 def _result(shown: str, view: memoryview, options: Options, folder: str | None) -> FileResult:

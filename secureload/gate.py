@@ -18,7 +18,7 @@ from typing import TypedDict, Unpack
 
 import scanner
 from scanner import Report
-from secureload import convert, policy, quarantine, selection, signatures, sources
+from secureload import convert, policy, quarantine, sandbox, selection, signatures, sources
 from secureload.cache import TrustedCache
 from secureload.convert.configs import MENDS
 from secureload.errors import Refused, TamperedError
@@ -104,19 +104,25 @@ class Gate:
                 return entry  # another process did the work while this one waited
             if listing is None:
                 listing = self._resolve(dataclasses.replace(source, revision=commit))
-            decided = self._decide(listing, need, work)
+            confined = sandbox.served(work / "scratch")
+            decided = self._decide(listing, need, work, confined)
             if decided.approval is None or decided.snapshot is None:
                 self.cache.record_verdict(decided, key)
                 raise Refused(decided.verdict, decided.report)
             staging = work / "artifact"
             staging.mkdir()
             artifact = convert.convert(
-                decided.snapshot, decided.approval, staging, progress=self.progress
+                decided.snapshot,
+                decided.approval,
+                staging,
+                progress=self.progress,
+                through=confined.convert_folder,
             )
             if bad := self._recalled(listing, [file.sha256 for file in artifact.files]):
                 decided = self._unfetched(listing, decided.attestation, bad)
                 self.cache.record_verdict(decided, key)
                 raise Refused(decided.verdict)
+            artifact = dataclasses.replace(artifact, confinement=confined.tier.value)
             return self.cache.publish(key, artifact, decided)
 
     def verify(self, source: Source) -> tuple[Listing, Attestation]:
@@ -220,7 +226,9 @@ class Gate:
             return _broken(attestation, error), None
         return signatures.bind(attestation, snapshot), snapshot
 
-    def _decide(self, listing: Listing, need: Need, work: Path) -> Decided:
+    def _decide(
+        self, listing: Listing, need: Need, work: Path, confined: sandbox.Sandbox
+    ) -> Decided:
         topics = self.policy.topics(listing.source)
         attestation = self._attest(listing, work)
         selected = selection.select(listing, need, scope=topics.scope)
@@ -237,10 +245,11 @@ class Gate:
                 [snapshot.root],
                 profiles=topics.pickles.profiles or None,
                 allow=topics.pickles.allow,
+                examine=confined.examine,
             )
         verdict, approval = policy.decide(
             str(listing.source), listing, attestation, snapshot, report, self.policy,
-            mended=MENDS,
+            mended=MENDS, confined=confined.tier.full,
         )  # fmt: skip
         return Decided(
             listing=listing,
@@ -249,6 +258,7 @@ class Gate:
             report=report,
             verdict=verdict,
             approval=approval,
+            confinement=confined.tier.value,
         )
 
     def _recalled(self, listing: Listing, digests: Iterable[str] = ()) -> tuple[Reason, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,7 @@ from secureload.progress import progress
 if TYPE_CHECKING:
     from scanner import FileResult, Report
     from secureload.policy import Judgement, Policy
+    from secureload.sandbox import Sandbox
 
 _HELP = """Scan files and folders, and judge what was found by a policy.
 
@@ -158,24 +159,36 @@ def _scan(
     digest: bool,
     tell: Callable[[FileResult], None],
 ) -> Report:
-    from scanner import scan, scan_file
+    from scanner import scan
+    from secureload import sandbox
     from secureload.flow import Source
     from secureload.policy import scan_options
 
     options = scan_options(policy.topics(Source(kind="local", location="")))
     named = [path for path in paths if path != "-"]
-    report = scan(
-        named,
-        digest=digest,
-        jobs=jobs or _jobs(named),
-        progress=tell,
-        include=include,
-        exclude=exclude,
-        **options,
-    )
-    if len(named) == len(paths):
-        return report
+    with sandbox.forked(jobs=jobs or _jobs(named)) as confined:
+        report = scan(
+            named,
+            digest=digest,
+            progress=tell,
+            include=include,
+            exclude=exclude,
+            examine=confined.examine,
+            **options,
+        )
+        if len(named) == len(paths):
+            return report
+        piped = _piped(confined, digest, **options)
+    tell(piped)
+    files = sorted((*report.files, piped), key=lambda file: file.path)
+    return replace(report, files=tuple(files))
+
+
+def _piped(confined: Sandbox, digest: bool, **options: Any) -> FileResult:
+    """Scan what comes through standard input."""
     import tempfile
+
+    from scanner import scan
 
     with tempfile.NamedTemporaryFile(prefix="secureload-stdin-") as stream:
         try:
@@ -184,10 +197,8 @@ def _scan(
         except OSError as error:
             why = error.strerror or str(error)
             raise UsageError(f"cannot take in standard input: {why}") from error
-        piped = scan_file(stream.name, name="-", digest=digest, **options)
-    tell(piped)
-    files = sorted((*report.files, piped), key=lambda file: file.path)
-    return replace(report, files=tuple(files))
+        report = scan([stream.name], digest=digest, examine=confined.examine, **options)
+        return replace(report.files[0], path="-")
 
 
 def _jobs(paths: list[str]) -> int:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from secureload.convert import configs, safetensors
 from secureload.convert.configs import MENDS
 from secureload.convert.folder import CONVERTERS, FOREIGN, Folder, convert_folder
 from secureload.convert.path import Converted, convert_path, verify_conversion
 from secureload.errors import ConversionError, SecureloadError
-from secureload.flow import Approval, Artifact, Snapshot
+from secureload.flow import Approval, Artifact, ArtifactFile, Conversion, Snapshot
 
 __all__ = [
     "MENDS",
@@ -45,13 +46,28 @@ VERSION: str = _version()
 Progress = Callable[[str, int, int], None]
 
 
+class Through(Protocol):
+    """What converts a folder, as `convert_folder` does: here, or in a confined process."""
+
+    def __call__(
+        self, folder: Folder, staging: Path, *, progress: Callable[[int], None] | None = None
+    ) -> tuple[tuple[ArtifactFile, ...], tuple[Conversion, ...]]:
+        """Convert `folder` into `staging`."""
+
+
 def convert(
-    snapshot: Snapshot, approval: Approval, staging: Path, *, progress: Progress | None = None
+    snapshot: Snapshot,
+    approval: Approval,
+    staging: Path,
+    *,
+    progress: Progress | None = None,
+    through: Through = convert_folder,
 ) -> Artifact:
     """Bring every file of an approved snapshot into the folder `staging` as a safe file.
 
     The bytes converted are those that were scanned: each file's SHA-256 is taken again from
-    the very buffers that are copied. `progress` gets a label, bytes done and bytes in all.
+    the very buffers that are copied. `progress` gets a label, bytes done and bytes in all;
+    `through` does the work.
 
     Raises:
         TypeError: there is no approval, or it is for another snapshot.
@@ -74,7 +90,7 @@ def convert(
         approved=True,
     )
     try:
-        files, conversions = convert_folder(folder, staging, progress=advance)
+        files, conversions = through(folder, staging, progress=advance)
     except SecureloadError:
         raise
     except OSError as error:

@@ -313,7 +313,8 @@ def write_all(target: int, data: memoryview | bytes, offset: int) -> None:
 
 def _ring() -> list[memoryview]:
     """Give page-aligned buffers: unaligned ones make the kernel's copy five times slower."""
-    area = memoryview(mmap.mmap(-1, WINDOW * _WINDOWS))
+    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    area = memoryview(mmap.mmap(-1, WINDOW * _WINDOWS, flags=private))
     return [area[i * WINDOW : (i + 1) * WINDOW] for i in range(_WINDOWS)]
 
 

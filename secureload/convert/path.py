@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from secureload.convert.configs import scrub
 from secureload.convert.copy import Piece, transfer
@@ -49,6 +50,22 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
+class MakePath(Protocol):
+    """What makes the files of a conversion, as `make_path` does: here, or confined."""
+
+    def __call__(
+        self,
+        source: Path,
+        destination: Path,
+        staging: Path,
+        *,
+        limit: int | None,
+        verify: bool,
+        progress: Callable[[int], None],
+    ) -> tuple[tuple[ArtifactFile, ...], tuple[Conversion, ...]]:
+        """Make them in `staging`."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Converted:
     """What a conversion wrote: `root` is the folder that `files` are relative to."""
@@ -65,6 +82,7 @@ def convert_path(
     max_shard_size: int | str | None = None,
     verify: bool = False,
     progress: Progress | None = None,
+    through: MakePath | None = None,
 ) -> Converted:
     """Convert a weights file, an index with its shards, or a folder, executing nothing.
 
@@ -73,7 +91,7 @@ def convert_path(
     weights are then distributed anew. Each tensor's digest is taken from the very buffers
     that are written; with `verify` the files are also read back and measured again, and have
     a digest of their own. Nothing is left behind on failure, and an existing file is replaced in
-    one step.
+    one step. `through` makes the files in the place of `make_path`.
 
     Raises:
         UsageError: source and destination do not go together.
@@ -95,13 +113,12 @@ def convert_path(
     advance = _Advance(progress, _size_of(source))
     try:
         with _staging(destination) as staging:
-            if source.is_dir() and not single:
-                files, conversions = convert_folder(
-                    _folder(source), staging, limit=limit, verify=verify, progress=advance
-                )
-                made = Converted(root=destination, files=files, conversions=conversions)
-            else:
-                made = _regroup(source, destination, staging, limit, verify, advance)
+            make = make_path if through is None else through
+            files, conversions = make(
+                source, destination, staging, limit=limit, verify=verify, progress=advance
+            )
+            root = destination.parent if single else destination
+            made = Converted(root=root, files=files, conversions=conversions)
             _publish(staging, destination, made, single)
             return made
     except SecureloadError:
@@ -111,6 +128,27 @@ def convert_path(
             f"{error.filename or destination}: {error.strerror or error}",
             hint="check free space and permissions",
         ) from error
+
+
+def make_path(
+    source: Path,
+    destination: Path,
+    staging: Path,
+    *,
+    limit: int | None,
+    verify: bool,
+    progress: Callable[[int], None],
+) -> tuple[tuple[ArtifactFile, ...], tuple[Conversion, ...]]:
+    """Make in `staging` what `convert_path` publishes, named for `destination`.
+
+    Raises:
+        ConversionError: the source cannot be converted; the message names what is wrong.
+    """
+    if source.is_dir() and destination.suffix != _SUFFIX:
+        return convert_folder(
+            folder_at(source), staging, limit=limit, verify=verify, progress=progress
+        )
+    return _regroup(source, destination, staging, limit, verify, progress)
 
 
 def parse_size(text: int | str) -> int:
@@ -146,7 +184,8 @@ class _Advance:
             self.progress("convert", self.done, self.total)
 
 
-def _folder(root: Path) -> Folder:
+def folder_at(root: Path) -> Folder:
+    """All files below `root` but git's own, none with a digest that is expected."""
     files = sorted(
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
@@ -203,10 +242,10 @@ def _weights_files(source: Path) -> list[tuple[Path, str]]:
     if source.is_file():
         if not is_index(source.name):
             return [(source, source.name)]
-        folder = _folder(source.parent)
+        folder = folder_at(source.parent)
         shards = _shards(folder, source.name)
         return [(source.parent / shard, shard) for shard in shards]
-    folder = _folder(source)
+    folder = folder_at(source)
     indexes = [path for path in folder.files if is_index(path)]
     if len(indexes) == 1:
         return [(source / shard, shard) for shard in _shards(folder, indexes[0])]
@@ -257,7 +296,7 @@ def _regroup(
     limit: int | None,
     verify: bool,
     progress: Callable[[int], None],
-) -> Converted:
+) -> tuple[tuple[ArtifactFile, ...], tuple[Conversion, ...]]:
     """Write all tensors of one set of weights to one file, or to shards of a limited size."""
     files = _weights_files(source)
     single = destination.suffix == _SUFFIX
@@ -296,11 +335,7 @@ def _regroup(
         tensors=tuple(proof for one in packed for proof in one.proofs),
         notes=tuple(notes),
     )
-    return Converted(
-        root=destination.parent if single else destination,
-        files=tuple(sorted(written, key=lambda file: file.path)),
-        conversions=(conversion,),
-    )
+    return tuple(sorted(written, key=lambda file: file.path)), (conversion,)
 
 
 # -- proving it again ----------------------------------------------------------------------
@@ -319,7 +354,7 @@ def verify_conversion(source: Path, destination: Path) -> tuple[TensorProof, ...
         if not path.exists():
             raise UsageError(f"{path} does not exist", hint="give what was converted, and to what")
     if source.is_dir() and destination.is_dir():
-        return _verify_folder(_folder(source), _folder(destination))
+        return _verify_folder(folder_at(source), folder_at(destination))
     with _sources(_weights_files(source)) as old, _sources(_weights_files(destination)) as new:
         return _same(old, new)
 

@@ -1,0 +1,79 @@
+"""What a worker may be asked to do, and what each worker says first.
+
+A job is data from the gate, which is trusted. It says what its worker may reach, and does
+its work there; what it sends back is not trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from scanner.engine import Found, Options, examine
+from secureload.sandbox.limits import LIMITS
+from secureload.sandbox.lockdown import Confines, Tier
+from secureload.sandbox.wire import Channel
+
+BESIDE = 1 << 30
+"""Bytes mapped beside what is read: libraries, buffers, stacks."""
+
+
+class Job(Protocol):
+    """Anything a worker can do."""
+
+    @property
+    def confines(self) -> Confines:
+        """What its worker may reach."""
+
+    @property
+    def highest(self) -> Tier:
+        """The tier not to go beyond; a kernel may give less."""
+
+    def work(self, channel: Channel) -> None:
+        """Do it, inside the worker."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hello:
+    """A worker's first word, before it reads an untrusted byte: the tier it reached."""
+
+    tier: Tier
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scanning:
+    """Examine files one after another, as they are asked for, below `readable`.
+
+    What is unpacked lies in `scratch`; `largest` is the largest file's size in bytes.
+    """
+
+    options: Options
+    readable: tuple[str, ...]
+    scratch: str
+    largest: int
+    memory_bytes: int = LIMITS.memory_bytes
+    highest: Tier = Tier.FULL
+
+    @property
+    def confines(self) -> Confines:
+        """Read the files; write only what is unpacked."""
+        expanded = self.options.limits.expanded_bytes
+        return Confines(
+            readable=tuple(map(Path, self.readable)),
+            writable=(Path(self.scratch),),
+            memory_bytes=self.memory_bytes,
+            mapped_bytes=2 * self.largest + expanded + BESIDE,
+            file_bytes=expanded,
+            cpu_seconds=LIMITS.cpu_seconds,
+        )
+
+    def work(self, channel: Channel) -> None:
+        """Answer each `Found` with a `FileResult`."""
+        os.environ["TMPDIR"] = self.scratch
+        if (tempfile := sys.modules.get("tempfile")) is not None:
+            vars(tempfile)["tempdir"] = None  # found anew, from what was just set
+        while True:
+            channel.send(examine(channel.receive(Found), self.options))

@@ -1,0 +1,189 @@
+"""Shut this process in: limits, no privileges, no descriptors, Landlock, seccomp.
+
+What a kernel or a system lacks is left out, and the tier reached says so. Nothing is ever
+taken back: a process that has locked itself stays so, and so does whatever it would start.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from secureload.sandbox import landlock, seccomp
+
+_SET_DEATH_SIGNAL, _SET_NO_NEW_PRIVS = 1, 38
+_CAPABILITY_VERSION = 0x20080522
+_READ_ANY_FILE = 1 << 2
+"""CAP_DAC_READ_SEARCH: whoever may read every file may still do so where Landlock lets them."""
+
+_IMPORTED = ("lib-dynload", "site-packages", "dist-packages")
+_DESCRIPTORS = 1024
+_THREADS = 512
+"""Threads and processes of this user beyond those there are now; root has no such limit."""
+
+
+class Tier(enum.Enum):
+    """How closely a worker is confined, loosest first. Only `FULL` satisfies `required`."""
+
+    NONE = "none"
+    """Not at all: the files were read in the process that asked."""
+    RLIMITS = "rlimits"
+    """A process of its own with limits on memory, time, file sizes and processes."""
+    SECCOMP = "seccomp"
+    """That, and no sockets, programs, processes or signals; files stay in reach."""
+    LANDLOCK = "landlock"
+    """Limits, and no files but those given; sockets and processes stay in reach."""
+    FULL = "landlock+seccomp"
+    """All of it."""
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing is missing."""
+        return self is Tier.FULL
+
+    @classmethod
+    def of(cls, *, landlocked: bool, filtered: bool) -> Tier:
+        """The tier of a process with limits and these mechanisms."""
+        if landlocked and filtered:
+            return cls.FULL
+        return cls.LANDLOCK if landlocked else cls.SECCOMP if filtered else cls.RLIMITS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confines:
+    """What a worker may reach: files and folders to read and to write, and how much of all.
+
+    `memory_bytes` bounds the heap; `mapped_bytes` is what may be mapped from files beside
+    it. `file_bytes` bounds each file written, `cpu_seconds` all the work.
+    """
+
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    memory_bytes: int
+    mapped_bytes: int
+    file_bytes: int
+    cpu_seconds: int
+
+
+def lock(confines: Confines, keep: Iterable[int], *, highest: Tier = Tier.FULL) -> Tier:
+    """Shut this process in for good and return the tier reached; it must have one thread.
+
+    All descriptors are closed but those in `keep`; the standard ones lead nowhere. `highest`
+    leaves out mechanisms above a tier, as a kernel without them would.
+
+    Raises:
+        OSError: a mechanism that is there refuses.
+    """
+    os.environ.clear()
+    _close_all_but(frozenset(keep))
+    _limit(confines)
+    if sys.platform != "linux":
+        return Tier.RLIMITS
+    _prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+    _prctl(_SET_NO_NEW_PRIVS, 1)
+    landlocked = highest in (Tier.FULL, Tier.LANDLOCK) and bool(
+        landlock.restrict((*confines.readable, *import_paths()), confines.writable)
+    )
+    _drop_capabilities(_READ_ANY_FILE if landlocked else 0)
+    filtered = highest in (Tier.FULL, Tier.SECCOMP) and seccomp.available()
+    if filtered:
+        seccomp.restrict()
+    return Tier.of(landlocked=landlocked, filtered=filtered)
+
+
+@cache
+def import_paths() -> tuple[Path, ...]:
+    """Where Python finds its own modules, ours, and the libraries that they link to.
+
+    A worker imports what it can beforehand; some modules are imported when they are needed.
+    """
+    standard = Path(os.__file__).parent
+    home = Path(__file__).parent.parent.parent
+    found = {standard, Path(sys.exec_prefix, sys.platlibdir), home / "secureload", home / "scanner"}
+    found |= {Path(path) for path in sys.path if path.endswith(_IMPORTED)}
+    libraries = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+    return tuple(sorted(found | {Path(path) for path in libraries}))
+
+
+def _close_all_but(keep: frozenset[int]) -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        if standard not in keep:
+            os.dup2(nowhere, standard)
+    low = 3
+    for high in sorted(fd for fd in keep if fd > 2):
+        os.closerange(low, high)
+        low = high + 1
+    os.closerange(low, max(low, os.sysconf("SC_OPEN_MAX")))
+
+
+def _limit(confines: Confines) -> None:
+    import resource
+
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: _DESCRIPTORS,
+        resource.RLIMIT_FSIZE: confines.file_bytes,
+        resource.RLIMIT_CPU: confines.cpu_seconds,
+        resource.RLIMIT_DATA: confines.memory_bytes,
+        resource.RLIMIT_AS: confines.memory_bytes + confines.mapped_bytes,
+        resource.RLIMIT_NPROC: _tasks() + _THREADS,
+    }
+    for which, most in wanted.items():
+        _, hard = resource.getrlimit(which)
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)
+        with suppress(OSError, ValueError):  # macOS has some of these in name only
+            resource.setrlimit(which, (most, most))
+
+
+@cache
+def _tasks() -> int:
+    """How many threads this user has now, as the kernel counts them for its limit."""
+    if os.getuid() == 0:
+        return 0
+    return sum(_threads_of_mine())
+
+
+def _threads_of_mine() -> Iterator[int]:
+    own = os.getuid()
+    try:
+        folders = [entry for entry in os.scandir("/proc") if entry.name.isdecimal()]
+    except OSError:
+        yield 4096
+        return
+    for folder in folders:
+        with suppress(OSError, ValueError, IndexError):
+            if folder.stat().st_uid == own:
+                line = Path(folder.path, "stat").read_bytes()
+                yield int(line.rpartition(b")")[2].split()[17])
+
+
+def _drop_capabilities(kept: int) -> None:
+    """Keep no privilege of root but what is in `kept`, and only if it is there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    sets = (ctypes.c_uint32 * 6)()
+    if libc.capget(header, sets) != 0:
+        return
+    low = sets[1] & kept
+    held = (ctypes.c_uint32 * 6)(low, low, 0, 0, 0, 0)
+    if libc.capset(header, held) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"cannot give up privileges: {os.strerror(number)}")
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    zero = ctypes.c_ulong(0)
+    if libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl({option}): {os.strerror(number)}")

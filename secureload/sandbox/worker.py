@@ -1,0 +1,207 @@
+"""A confined process, as the gate sees it: asked, watched, and let go.
+
+A worker starts with one job, locks itself in before it reads an untrusted byte, and ends
+with the job. Whatever it does after that is an answer of the right type, or the loss of
+the worker with a reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, Protocol, TypeAlias, TypeVar
+
+from secureload.errors import SecureloadError
+from secureload.sandbox.jobs import Hello, Job
+from secureload.sandbox.limits import LIMITS, Limits
+from secureload.sandbox.lockdown import Tier, lock
+from secureload.sandbox.wire import Channel, LostError
+
+_T = TypeVar("_T")
+
+
+class SandboxError(SecureloadError):
+    """No confined worker could be started."""
+
+
+class WorkerLostError(Exception):
+    """The worker died, fell silent, grew or lied; `why` says which, for a person."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Process(Protocol):
+    """A started process: ours, or one that a server started for us."""
+
+    pid: int
+
+    def kill(self) -> None:
+        """End it at once; it may be gone already."""
+
+    def wait(self) -> int | None:
+        """Wait for its end and return its exit code, negative for a signal; None: unknown."""
+
+
+class Worker:
+    """A process that has locked itself in; `tier` says how far."""
+
+    def __init__(
+        self, process: Process, incoming: int, outgoing: int, *, limits: Limits = LIMITS
+    ) -> None:
+        self._process = process
+        self._limits = limits
+        self._channel = Channel(incoming, outgoing, most=limits.message_bytes)
+        self.tier = Tier.NONE
+        self.closed = False
+        try:
+            self.tier = self.receive(Hello, within=limits.start_seconds).tier
+        except WorkerLostError as error:
+            raise SandboxError(
+                f"no confined worker could be started: {error.why}",
+                hint="`secureload doctor` shows what this machine offers",
+            ) from error
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when the worker has spoken."""
+        return self._channel.incoming
+
+    def send(self, message: object) -> None:
+        """Send a message.
+
+        Raises:
+            WorkerLostError: the worker is gone.
+        """
+        try:
+            self._channel.send(message)
+        except LostError as error:
+            raise self._lost(str(error)) from error
+
+    def receive(self, type_: type[_T], *, within: float) -> _T:
+        """Wait up to `within` seconds for a message that is a `type_`.
+
+        Raises:
+            WorkerLostError: there is none; the worker is gone afterwards.
+        """
+        try:
+            return self._channel.receive(type_, within=within, watch=self.watch)
+        except LostError as error:
+            raise self._lost(str(error)) from error
+
+    def watch(self) -> None:
+        """Look at what no limit of the kernel covers.
+
+        Raises:
+            LostError: there are too many threads.
+        """
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            line = Path(f"/proc/{self._process.pid}/stat").read_bytes()
+            threads = int(line.rpartition(b")")[2].split()[17])
+            if threads > self._limits.threads:
+                raise LostError(f"it had {threads} threads")
+
+    def give_up(self, why: str) -> WorkerLostError:
+        """End the worker and return the error that says why."""
+        return self._lost(why)
+
+    def close(self) -> None:
+        """End the worker, whatever it does."""
+        if self.closed:
+            return
+        self.closed = True
+        self._process.kill()
+        self._process.wait()
+        self._channel.close()
+
+    def _lost(self, why: str) -> WorkerLostError:
+        if self.closed:
+            return WorkerLostError(why)
+        self.closed = True
+        gone = why == "it is gone"
+        if not gone:
+            self._process.kill()
+        code = self._process.wait()
+        self._channel.close()
+        return WorkerLostError(_ending(code) if gone else why)
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "it is gone"
+    if code >= 0:
+        return f"it ended with code {code}"
+    if -code in (signal.SIGXCPU, signal.SIGKILL):
+        return "it was killed, as for using up its time or the machine's memory"
+    with contextlib.suppress(ValueError):
+        return f"it was killed by {signal.Signals(-code).name}"
+    return f"it was killed by signal {-code}"
+
+
+Spawn: TypeAlias = Callable[[Job], Worker]
+
+
+class _Child:
+    """A child of this very process."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._code: int | None = None
+
+    def kill(self) -> None:
+        if self._code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> int | None:
+        if self._code is None:
+            try:
+                self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            except ChildProcessError:  # somebody else waits for every child of this process
+                return None
+        return self._code
+
+
+def fork(job: Job, *, limits: Limits = LIMITS) -> Worker:
+    """Start a worker as a child of this process, which must have one thread.
+
+    Raises:
+        SandboxError: it could not be started.
+    """
+    incoming, answers = os.pipe()
+    requests, outgoing = os.pipe()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        for descriptor in (incoming, answers, requests, outgoing):
+            os.close(descriptor)
+        raise SandboxError(
+            f"no confined worker could be started: {error.strerror}",
+            hint="the machine or this user has too many processes",
+        ) from error
+    if pid == 0:
+        run(job, requests, answers)
+    os.close(requests)
+    os.close(answers)
+    return Worker(_Child(pid), incoming, outgoing, limits=limits)
+
+
+def run(job: Job, incoming: int, outgoing: int) -> NoReturn:
+    """Be the worker: lock this process in, do the job, and end. Never returns."""
+    code = 70
+    try:
+        # An interrupt from the terminal is the gate's to answer; it ends its workers.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        tier = lock(job.confines, [incoming, outgoing], highest=job.highest)
+        channel = Channel(incoming, outgoing)
+        channel.send(Hello(tier=tier))
+        job.work(channel)
+        code = 0
+    except LostError:
+        code = 0
+    finally:
+        os._exit(code)
