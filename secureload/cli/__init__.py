@@ -31,6 +31,7 @@ _VERBS = {
     "cache": "Look after the trusted cache.",
     "recall": "Take back what was admitted, and say who has it.",
     "audit": "Verify and export the audit log.",
+    "serve": "Serve admitted models to unmodified Hub clients.",
     "demo": "The main job on a real checkpoint, offline.",
     "completion": "Print a completion script for your shell.",
 }

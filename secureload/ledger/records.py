@@ -1,9 +1,11 @@
-"""What the ledger gives back of an admission; importing this imports no SQLAlchemy."""
+"""What the ledger gives back; importing this imports no SQLAlchemy."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from secureload.flow import AdmissionKey, ArtifactFile, Conversion, Source, Verdict
 
@@ -87,3 +89,85 @@ class LoadRecord:
     device: str | None
     client: str | None
     loaded_at: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HubRevisionRecord:
+    """What a revision id of the service stands for; the admission may be gone."""
+
+    repository: str
+    id: str
+    commit: str
+    artifact: str
+    admission: str
+    document: Mapping[str, Any]
+    published_at: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRecord:
+    """Work that the service was asked for, and how it stands."""
+
+    id: str
+    kind: str
+    repository: str
+    policy: str
+    requested_by: str
+    created_at: str
+    revision: str | None = None
+    commit: str = ""
+    state: str = "queued"
+    outcome: Mapping[str, Any] = field(default_factory=dict)
+    started_at: str | None = None
+    finished_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenRecord:
+    """A token of the service, without its text."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]
+    created_by: str
+    created_at: str
+    expires_at: str | None = None
+    revoked_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerdictRecord:
+    """A verdict, and when and on what it was given."""
+
+    id: str
+    kind: str
+    repository: str
+    revision: str | None
+    decided_at: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindingRecord:
+    """One line of a recorded scan: a file, and a finding in it if there was one."""
+
+    path: str
+    format: str
+    status: str
+    finding: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReviewRecord:
+    """A request that a refusal be looked at, and what a reviewer said."""
+
+    id: str
+    verdict: str
+    statement: str
+    requested_by: str
+    requested_at: str
+    state: str
+    decided_by: str | None = None
+    decided_at: str | None = None
+    comment: str | None = None
+    waiver: str | None = None

@@ -205,6 +205,12 @@ def admission(session: Session, admission_id: str) -> Admitted | None:
     )
 
 
+def record(session: Session, admission_id: str) -> str | None:
+    """The digest of all that an admission says, or None when there is none."""
+    query = select(tables.Admission.record).where(tables.Admission.id == admission_id)
+    return session.execute(query).scalar()
+
+
 def admission_ids(session: Session, prefix: str = "") -> tuple[str, ...]:
     """The ids of all admissions that begin with `prefix`, oldest first."""
     query = select(tables.Admission.id).order_by(tables.Admission.audit_sequence)
@@ -248,6 +254,22 @@ def restamp_file(session: Session, admission_id: str, path: str, stamp: Stamp) -
     if row is not None:
         row.device, row.inode = stamp.device, stamp.inode
         row.mtime_ns, row.ctime_ns = stamp.mtime_ns, stamp.ctime_ns
+
+
+def stamps(session: Session, sha256: str) -> frozenset[Stamp]:
+    """How files with these bytes looked when they were last checked."""
+    row = tables.AdmissionFile
+    query = select(row.device, row.inode, row.size, row.mtime_ns, row.ctime_ns)
+    return frozenset(
+        Stamp(
+            device=found.device,
+            inode=found.inode,
+            size=found.size,
+            mtime_ns=found.mtime_ns,
+            ctime_ns=found.ctime_ns,
+        )
+        for found in session.execute(query.where(row.sha256 == sha256))
+    )
 
 
 def blob(session: Session, *, sha256: str | None, git_oid: str | None) -> str | None:

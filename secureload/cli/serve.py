@@ -1,0 +1,147 @@
+"""`secureload serve`: a Hub that serves only what was admitted."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from secureload.cli.console import say
+from secureload.cli.options import policy_option
+from secureload.errors import UsageError
+from secureload.settings import Settings
+
+if TYPE_CHECKING:
+    from secureload.gateway.app import Services
+    from secureload.gateway.principals import Role
+
+_HELP = """Serve admitted models to unmodified Hub clients.
+
+\b
+Examples:
+  secureload serve
+  secureload serve --upstream https://huggingface.co --policy strict --port 8642
+  HF_ENDPOINT=http://127.0.0.1:8642 hf download org/model
+
+One process with worker processes, SQLite and a folder: `$SECURELOAD_HOME`. On a loopback
+address and without tokens anybody may read and ask; elsewhere make a token first, with
+`secureload token create`. Ends on SIGTERM or Ctrl-C once requests in progress are done.
+"""
+
+
+@click.command("serve", help=_HELP)
+@click.option("--upstream", metavar="URL", help="The hub behind it. [$HF_ENDPOINT]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8642, show_default=True, type=click.IntRange(0, 65535))
+@policy_option
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256))
+@click.option(
+    "--wait",
+    default=8.0,
+    show_default=True,
+    type=click.FloatRange(0.0, 3_600.0),
+    help="Seconds a request waits for an admission.",
+)
+@click.option(
+    "--anonymous",
+    multiple=True,
+    type=click.Choice(["reader", "requester", "nobody"]),
+    help="What may be done without a token (repeatable).",
+)
+@click.option("--public-url", default="", metavar="URL", help="What clients call the service.")
+@click.option("--offline", is_flag=True, help="Only what is admitted; the hub is not asked.")
+def command(
+    upstream: str | None,
+    host: str,
+    port: int,
+    policy_name: str | None,
+    workers: int,
+    wait: float,
+    anonymous: tuple[str, ...],
+    public_url: str,
+    offline: bool,
+) -> int:
+    """Run the service."""
+    try:
+        from secureload.gateway import app, server
+        from secureload.gateway.config import Config
+        from secureload.gateway.principals import Role
+    except ImportError as error:
+        raise UsageError(
+            f"the service needs {error.name}, which is not installed",
+            hint="pip install 'secureload[serve]'",
+        ) from error
+    settings = Settings.from_environment()
+    settings = replace(
+        settings,
+        endpoint=(upstream or settings.endpoint).rstrip("/"),
+        policy=_policy(policy_name or settings.policy),
+        offline=offline or settings.offline,
+    )
+    roles = frozenset(Role(name) for name in anonymous if name != "nobody")
+    config = Config(
+        settings=settings,
+        policy=settings.policy,
+        upstream_token=_upstream_token(),
+        anonymous=roles,
+        public_url=public_url,
+        workers=workers,
+        wait=wait,
+    )
+    listening = server.bind(host, port)
+    parts = app.services(config)
+    if not anonymous:
+        parts = app.services(replace(config, anonymous=_anonymous(parts, host)))
+    place = f"http://{host}:{listening.getsockname()[1]}"
+    say(f"serving {settings.endpoint} under policy {settings.policy} at {place}")
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again at the end
+        server.run(parts, listening)
+    return 0
+
+
+def _policy(name: str) -> str:
+    """A policy file by its full path, whichever folder a worker is in."""
+    return str(Path(name).expanduser().absolute()) if Path(name).is_file() else name
+
+
+def _upstream_token() -> str:
+    """The token that the service itself fetches with: its own variable, else the account's."""
+    if token := os.environ.get("SECURELOAD_UPSTREAM_TOKEN"):
+        return token
+    from huggingface_hub import get_token
+
+    return get_token() or ""
+
+
+def _anonymous(parts: Services, host: str) -> frozenset[Role]:
+    """What may be done without a token where `--anonymous` does not say.
+
+    Raises:
+        UsageError: nobody could do anything.
+    """
+    from secureload.gateway.config import OPEN
+    from secureload.ledger import tokens
+
+    with parts.ledger.read() as session:
+        any_token = any(token.revoked_at is None for token in tokens.every(session))
+    if any_token:
+        return frozenset()
+    if not _is_loopback(host):
+        raise UsageError(
+            f"anybody could ask at {host}, and there is no token yet",
+            hint="make one with `secureload token create NAME --role admin`, or say with "
+            "--anonymous what may be done without one",
+        )
+    return OPEN
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,276 @@
+"""The application: one door for every request, and what stands behind it.
+
+    match a row of the table -> say who asks -> check their roles -> call the handler
+
+Problems of every kind are put into words here, so that handlers only raise them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+
+from secureload.errors import SecureloadError
+from secureload.gateway import aside
+from secureload.gateway.admissions import Admissions
+from secureload.gateway.catalogue import Catalogue
+from secureload.gateway.config import Config
+from secureload.gateway.front import Call, Front, Handler
+from secureload.gateway.jobs import Jobs, WorkerPool
+from secureload.gateway.loads import Loads
+from secureload.gateway.metrics import Metrics
+from secureload.gateway.principals import Identities, LedgerTokens, Principal
+from secureload.gateway.problems import (
+    Forbidden,
+    NoSuchPage,
+    NotAllowed,
+    Problem,
+    Unauthorised,
+    Unavailable,
+)
+from secureload.gateway.routes import ROUTES, Row, Table
+from secureload.gateway.sending import Receive, Scope, Send, send_bytes, send_json
+from secureload.gateway.store import FolderStore, Store
+from secureload.gateway.upstream import Upstream
+from secureload.ledger.database import Database
+
+_LOG = logging.getLogger("secureload.gateway")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What handlers work with; one of each for the life of the service."""
+
+    config: Config
+    ledger: Database
+    catalogue: Catalogue
+    upstream: Upstream
+    jobs: Jobs
+    store: Store
+    identities: Identities
+    admissions: Admissions
+    loads: Loads
+    metrics: Metrics
+
+
+def services(
+    config: Config,
+    *,
+    jobs: Jobs | None = None,
+    store: Store | None = None,
+    identities: Identities | None = None,
+) -> Services:
+    """Put the parts together; each of the three seams may be given another implementation.
+
+    Raises:
+        CacheError: the ledger cannot be opened.
+        PolicyError: the policy is not valid.
+    """
+    from secureload.cache.layout import Layout
+
+    layout = Layout(config.settings.home)
+    layout.create()
+    ledger = Database(layout.database, layout.locks / "ledger.lock")
+    ledger.create()
+    catalogue = Catalogue(config.settings, ledger)
+    catalogue.policy()
+    upstream = Upstream(config.settings, config.refresh)
+    jobs = jobs or WorkerPool(
+        ledger, workers=config.workers, queue=config.queue, seconds=config.job_seconds
+    )
+    return Services(
+        config=config,
+        ledger=ledger,
+        catalogue=catalogue,
+        upstream=upstream,
+        jobs=jobs,
+        store=store or FolderStore(layout, ledger),
+        identities=identities or LedgerTokens(ledger, config.anonymous),
+        admissions=Admissions(config, catalogue, upstream, jobs),
+        loads=Loads(ledger),
+        metrics=Metrics(),
+    )
+
+
+class App:
+    """An ASGI application. `rows` and `handlers` may be added to, as by a dashboard."""
+
+    def __init__(
+        self,
+        parts: Services,
+        *,
+        rows: Iterable[Row] = (),
+        handlers: Mapping[str, Handler] | None = None,
+    ) -> None:
+        from secureload.gateway import api
+
+        self.parts = parts
+        self.table = Table((*rows, *ROUTES))
+        front = Front(
+            parts.admissions,
+            parts.catalogue,
+            parts.store,
+            parts.loads,
+            parts.config.public_url,
+        )
+        self._api = api.make(parts)
+        self._handlers: dict[str, Handler] = {
+            "livez": self._livez,
+            "readyz": self._readyz,
+            "metrics": self._metrics,
+            "api": self._call_api,
+            **front.handlers(),
+            **(handlers or {}),
+        }
+        missing = {row.name for row in self.table.rows} - self._handlers.keys()
+        if missing:
+            raise LookupError(f"rows without a handler: {sorted(missing)}")
+        self._ending = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start what runs beside requests, and end it."""
+        anyio.to_thread.current_default_thread_limiter().total_tokens = aside.THREADS
+        await self.parts.jobs.start()
+        try:
+            yield
+        finally:
+            self._ending = True
+            await self.parts.admissions.close()
+            await self.parts.jobs.close()
+            await self.parts.loads.close()
+
+    # -- one request ---------------------------------------------------------------------
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun, status, row = time.monotonic(), 500, ""
+
+        async def noting(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            row = await self._answer(scope, receive, noting)
+        except Problem as problem:
+            row = getattr(problem, "row", "")
+            await self._say(noting, problem)
+        finally:
+            self.parts.metrics.request(row, scope["method"], status, time.monotonic() - begun)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> str:
+        matched = self.table.match(scope["method"], scope["raw_path"].decode("latin-1"))
+        if isinstance(matched, frozenset):
+            if matched:
+                allow = ", ".join(sorted(matched))
+                raise NotAllowed("this path is not for this method", headers={"Allow": allow})
+            raise NoSuchPage("there is nothing at this path")
+        row = matched.row
+        try:
+            principal = await self._principal(scope, row)
+            call = Call(scope, receive, send, principal, matched.fields)
+            await self._handlers[row.name](call)
+        except Problem as problem:
+            problem.row = row.name  # type: ignore[attr-defined]
+            raise
+        except SecureloadError as error:
+            _LOG.error("%s %s: %s", scope["method"], scope["path"], error)
+            raise Unavailable(
+                f"the service cannot answer: {type(error).__name__}",
+                hint="its log says why",
+                seconds=30,
+            ) from error
+        return row.name
+
+    async def _principal(self, scope: Scope, row: Row) -> Principal:
+        address = scope["client"][0] if scope.get("client") else "unknown"
+        if row.roles is None:
+            return Principal(name=f"anyone@{address}", roles=frozenset(), known=False)
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        text = given[0].decode("latin-1") if given else ""
+        principal = self.parts.identities.identify(text, address)
+        check(principal, row)
+        return principal
+
+    async def _say(self, send: Send, problem: Problem) -> None:
+        await send_bytes(send, problem.body(), problem.header_list(), status=problem.status)
+
+    # -- the service itself --------------------------------------------------------------
+
+    async def _livez(self, call: Call) -> None:
+        await send_json(call.send, {"status": "ok"})
+
+    async def _readyz(self, call: Call) -> None:
+        """Ready: not ending, the policy valid, the ledger readable."""
+        if self._ending:
+            raise Unavailable("the service is ending", seconds=10)
+        policy = await aside.aside(self.parts.catalogue.policy)
+        await aside.aside(self._read_ledger)
+        await send_json(call.send, {"status": "ok", "policy": policy.id.digest})
+
+    def _read_ledger(self) -> None:
+        from secureload.ledger import audit
+
+        with self.parts.ledger.read() as session:
+            audit.checkpoint(session)
+
+    async def _metrics(self, call: Call) -> None:
+        waiting = await self.parts.jobs.running()
+        body, kind = self.parts.metrics.text(
+            running=sum(not ticket.place for ticket in waiting),
+            queued=sum(bool(ticket.place) for ticket in waiting),
+        )
+        await send_bytes(call.send, body, [(b"content-type", kind.encode())])
+
+    async def _call_api(self, call: Call) -> None:
+        scope = dict(call.scope)
+        scope["state"] = {**scope.get("state", {}), "principal": call.principal}
+        await self._api(scope, call.receive, call.send)
+
+    # -- lifespan ------------------------------------------------------------------------
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self.running())
+            except Exception as error:
+                _LOG.error("the service cannot start: %s", error)
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def check(principal: Principal, row: Row) -> None:
+    """Let a principal pass who has one of a row's roles.
+
+    Raises:
+        Unauthorised: nobody is known to ask, and nobody unknown may.
+        Forbidden: whoever asks is known, and may not.
+    """
+    if row.roles is None or principal.roles & row.roles:
+        return
+    wanted = " or ".join(sorted(role.value for role in row.roles))
+    if not principal.known:
+        raise Unauthorised(
+            f"this needs a token of this service with the role {wanted}",
+            hint="set HF_TOKEN to one; whoever runs the service makes them",
+        )
+    raise Forbidden(f"{principal.name} may not do this: it needs the role {wanted}")

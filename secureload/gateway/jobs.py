@@ -1,0 +1,294 @@
+"""Jobs: orders taken once, worked off outside the event loop, and waited for.
+
+`Jobs` is the seam: here a pool of worker processes of this machine, on larger installations
+a queue. Orders with equal keys are one job, however many ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from secureload.gateway import work
+from secureload.gateway.aside import aside
+from secureload.gateway.problems import Unavailable
+from secureload.gateway.work import Order, Outcome
+from secureload.ledger import jobs as records
+from secureload.ledger.database import Database
+from secureload.ledger.records import JobRecord
+
+_GRACE = 5.0
+"""Seconds that a worker told to end has for tidying up."""
+
+_OUTCOME_BYTES = 256 << 20
+"""Longest outcome read from a worker: a report on very many files."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket:
+    """How a job stands. `place` is 0 once it runs, else how many are before it, from 1."""
+
+    id: str
+    order: Order
+    requested_by: str
+    created_at: str
+    place: int
+    stage: str = ""
+    outcome: Outcome | None = None
+
+
+class Jobs(Protocol):
+    """Where work is done that must not be done in the event loop."""
+
+    async def start(self) -> None:
+        """Get ready; unfinished jobs of an earlier run are dealt with."""
+
+    async def submit(self, order: Order, *, by: str) -> Ticket:
+        """Take an order, or join the unfinished job with the same key.
+
+        Raises:
+            Unavailable: too many wait already.
+        """
+
+    async def wait(self, job_id: str, seconds: float) -> Ticket:
+        """How a job stands once it has ended, or after so many seconds."""
+
+    async def running(self) -> tuple[Ticket, ...]:
+        """Unfinished jobs, first the running ones, then those that wait in their order."""
+
+    async def close(self) -> None:
+        """End what runs; nothing half done is left behind."""
+
+
+@dataclass(kw_only=True)
+class _Job:
+    ticket: Ticket
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    process: Any = None
+    stopped: bool = False
+
+
+class WorkerPool:
+    """Jobs in processes of this machine, `workers` at once, one process a job."""
+
+    def __init__(self, ledger: Database, *, workers: int, queue: int, seconds: float) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._seconds = seconds
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="job")
+        self._slots = asyncio.Semaphore(workers)
+        self._unfinished: dict[tuple[str, ...], _Job] = {}
+        self._by_id: dict[str, _Job] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._processes = multiprocessing.get_context("forkserver")
+        self._closed = False
+
+    async def start(self) -> None:
+        """See `Jobs.start`: what an earlier run left unfinished has failed."""
+        self._processes.set_forkserver_preload(_PRELOAD)
+        await aside(self._write, lambda s: records.abandon(s, _now(), "the service was stopped"))
+        # The first process takes a second, because the server of processes starts with it.
+        await aside(_warm, self._processes)
+
+    async def submit(self, order: Order, *, by: str) -> Ticket:
+        """See `Jobs.submit`."""
+        job = self._unfinished.get(order.key)
+        if job is not None:
+            return self._standing(job)
+        if self._closed or len(self._unfinished) >= self._queue:
+            raise Unavailable(
+                "the service is ending" if self._closed else "too many admissions wait already",
+                seconds=60,
+            )
+        ticket = Ticket(
+            id=uuid.uuid4().hex,
+            order=order,
+            requested_by=by,
+            created_at=_now(),
+            place=1,
+        )
+        job = _Job(ticket=ticket)
+        self._unfinished[order.key] = job  # before the first await: two must not get in
+        self._by_id[ticket.id] = job
+        task = asyncio.create_task(self._run(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return self._standing(job)
+
+    async def wait(self, job_id: str, seconds: float) -> Ticket:
+        """See `Jobs.wait`."""
+        job = self._by_id[job_id]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await job.done.wait()
+        return self._standing(job)
+
+    async def running(self) -> tuple[Ticket, ...]:
+        """See `Jobs.running`."""
+        standing = [self._standing(job) for job in self._unfinished.values()]
+        return tuple(sorted(standing, key=lambda ticket: ticket.place))
+
+    async def close(self) -> None:
+        """See `Jobs.close`."""
+        self._closed = True
+        for end in ("terminate", "kill"):
+            for job in list(self._unfinished.values()):
+                job.stopped = True
+                if job.process is not None:
+                    getattr(job.process, end)()
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=_GRACE)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    # -- inside --------------------------------------------------------------------------
+
+    def _standing(self, job: _Job) -> Ticket:
+        waiting = [other for other in self._unfinished.values() if other.ticket.place]
+        place = 1 + waiting.index(job) if job in waiting else 0
+        return replace(job.ticket, place=place)
+
+    async def _run(self, job: _Job) -> None:
+        ticket, outcome = job.ticket, Outcome(state="failed", message="the service was stopped")
+        try:
+            await aside(self._write, lambda s: records.add(s, _record(ticket)))
+            async with self._slots:
+                job.ticket = replace(job.ticket, place=0)
+                if not job.stopped:
+                    await aside(self._write, lambda s: records.start(s, ticket.id, _now()))
+                    loop = asyncio.get_running_loop()
+                    outcome = await loop.run_in_executor(self._threads, self._work, job)
+        except Exception as error:
+            outcome = Outcome(
+                state="failed", message=f"{type(error).__name__}: {error}", fault="internal"
+            )
+        finally:
+            self._unfinished.pop(ticket.order.key, None)
+            job.ticket = replace(job.ticket, outcome=outcome, stage="")
+            job.done.set()
+        with contextlib.suppress(Exception):  # the outcome stands, whether or not it is written
+            await aside(self._write, lambda s: _finish(s, ticket, outcome))
+        asyncio.get_running_loop().call_later(_KEPT, self._by_id.pop, ticket.id, None)
+
+    def _work(self, job: _Job) -> Outcome:
+        """Run one process and read what it says, in a thread of the pool."""
+        reader, writer = self._processes.Pipe(duplex=False)
+        process = self._processes.Process(
+            target=work.main, args=(job.ticket.order, writer), daemon=False
+        )
+        process.start()
+        writer.close()
+        job.process = process
+        try:
+            if job.stopped:
+                return Outcome(state="failed", message="the service was stopped")
+            return self._listen(job, process, reader)
+        finally:
+            reader.close()
+            _end(process)
+
+    def _listen(self, job: _Job, process: Any, reader: Any) -> Outcome:
+        deadline = time.monotonic() + self._seconds
+        while True:
+            ready = multiprocessing.connection.wait(
+                [reader], timeout=max(0.0, deadline - time.monotonic())
+            )
+            if not ready:
+                return Outcome(
+                    state="failed",
+                    message=f"the worker was stopped after {self._seconds:.0f} s",
+                    hint="raise the limit for jobs if models of this size are expected",
+                    fault="internal",
+                )
+            try:
+                said = msgspec.json.decode(reader.recv_bytes(_OUTCOME_BYTES))
+            except (EOFError, OSError, msgspec.DecodeError):
+                return self._crashed(job, process)
+            if "outcome" in said:
+                return msgspec.convert(said["outcome"], Outcome)
+            label, done, total = said["progress"]
+            share = f" {100 * done // total} %" if total else ""
+            job.ticket = replace(job.ticket, stage=f"{label}{share}")
+
+    def _crashed(self, job: _Job, process: Any) -> Outcome:
+        process.join(_GRACE)
+        if job.stopped:
+            return Outcome(state="failed", message="the service was stopped", hint="ask again")
+        code = process.exitcode
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        return Outcome(
+            state="failed",
+            message=f"the worker process ended early ({how})",
+            hint="nothing was admitted; if it stays, a file of the model may exhaust memory",
+            fault="internal",
+        )
+
+    def _write(self, action: Callable[[Any], None]) -> None:
+        with self._ledger.write(durable=False) as session:
+            action(session)
+
+
+_KEPT = 600.0
+"""Seconds for which the outcome of a job stays in memory; the ledger keeps it."""
+
+_PRELOAD = [
+    "secureload.gateway.work",
+    "secureload.ledger.store",
+    "secureload.ledger.recalls",
+    "secureload.ledger.memory",
+    "secureload.sources.hub",
+    "huggingface_hub",
+    "scanner.engine",
+]
+"""What every worker needs, imported once in the process that they are forked from."""
+
+
+def _warm(processes: Any) -> None:
+    process = processes.Process(target=_nothing)
+    process.start()
+    process.join()
+
+
+def _nothing() -> None:
+    """Give the server of processes something to do."""
+
+
+def _end(process: Any) -> None:
+    """See to it that a process is gone, after time to tidy up."""
+    process.join(_GRACE)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+def _record(ticket: Ticket) -> JobRecord:
+    order = ticket.order
+    return JobRecord(
+        id=ticket.id,
+        kind=order.kind,
+        repository=order.repository,
+        revision=order.revision,
+        policy=order.policy,
+        requested_by=ticket.requested_by,
+        created_at=ticket.created_at,
+    )
+
+
+def _finish(session: Any, ticket: Ticket, outcome: Outcome) -> None:
+    document = msgspec.to_builtins(outcome)
+    document.pop("text", None)  # a report may be large, and goes to whoever asked
+    records.finish(session, ticket.id, outcome.state, document, _now(), commit=outcome.commit)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

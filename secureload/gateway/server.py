@@ -1,0 +1,93 @@
+"""The service on uvicorn, with files going from the disk to the socket in the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from secureload.errors import UsageError
+from secureload.gateway.app import App, Services
+from secureload.gateway.sending import SENDFILE
+
+_PIECE = 8 << 20
+"""Bytes handed to the kernel at once."""
+
+_PIECE_SECONDS = 300.0
+"""Longest wait for a client to take one piece: 28 kB/s, below which it has gone away."""
+
+
+class SendfileProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with `sendfile` as an extension of each request's scope."""
+
+    def on_headers_complete(self) -> None:
+        """Start the request as uvicorn does, and let its handler send files."""
+        super().on_headers_complete()
+        sendfile = functools.partial(self._sendfile, self.cycle)
+        self.scope["extensions"] = {SENDFILE: sendfile}  # type: ignore[dict-item]
+
+    async def _sendfile(self, cycle: Any, descriptor: int, offset: int, count: int) -> None:
+        """Send a part of an open file as the body of the answer that has been started."""
+        with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file:
+            end = offset + count
+            while offset < end:
+                piece = min(_PIECE, end - offset)
+                try:
+                    async with asyncio.timeout(_PIECE_SECONDS):
+                        sent = await self.loop.sendfile(self.transport, file, offset, piece)
+                except (OSError, RuntimeError, TimeoutError):
+                    # The client has gone, or takes nothing: there is nobody to tell.
+                    cycle.disconnected = True
+                    self.transport.abort()
+                    return
+                if sent == 0:
+                    raise EOFError("a file became shorter while it was sent")
+                offset += sent
+        cycle.expected_content_length -= count
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the address before anything else is done.
+
+    Raises:
+        UsageError: it is taken, or not ours to take.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family[0], family[1])
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(family[4])
+        listening.listen(4_096)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            hint="choose another --port or --host",
+        ) from error
+    listening.setblocking(False)
+    return listening
+
+
+def run(parts: Services, listening: socket.socket) -> None:
+    """Serve until told to end; requests in progress are finished first."""
+    config = uvicorn.Config(
+        App(parts),
+        http=SendfileProtocol,
+        loop="asyncio",  # uvloop has no sendfile
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(parts.config.shutdown),
+        timeout_keep_alive=30,
+        backlog=4_096,
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    server = uvicorn.Server(config)
+    server.run(sockets=[listening])

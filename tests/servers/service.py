@@ -1,0 +1,122 @@
+"""The service as a process of its own on loopback, as a user starts it.
+
+with Service(home, upstream=hub.url) as service:
+    os.environ["HF_ENDPOINT"] = service.url
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: status, headers in lower case, body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(kw_only=True)
+class Service:
+    """`secureload serve` on a free port; `options` are further command line arguments."""
+
+    home: Path
+    upstream: str
+    options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+    process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Service:
+        command = [sys.executable, "-m", "secureload.cli", "serve", "--port", "0"]
+        self.process = subprocess.Popen(
+            [*command, "--upstream", self.upstream, *self.options],
+            stdout=subprocess.PIPE,
+            stderr=(self.home.parent / "service.log").open("a"),
+            text=True,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "SECURELOAD_HOME": str(self.home),
+                **self.environment,
+            },
+        )
+        assert self.process.stdout is not None
+        said = self.process.stdout.readline()
+        if " at http://" not in said:
+            self.process.wait(10)
+            raise RuntimeError(f"the service did not start: {said}{self.log()}")
+        self.url = said.rpartition(" at ")[2].strip()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """End it as an operator would, and give its exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def log(self) -> str:
+        """What it wrote to standard error."""
+        return (self.home.parent / "service.log").read_text()
+
+    def ask(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        token: str = "",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """One request, without any client library; JSON unless `headers` say otherwise."""
+        named = dict(headers or {})
+        if token:
+            named["Authorization"] = f"Bearer {token}"
+        if body is not None:
+            named.setdefault("Content-Type", "application/json")
+        request = urllib.request.Request(
+            f"{self.url}{path}", data=body, headers=named, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return _reply(answer.status, answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return _reply(error.code, error)
+
+
+def _reply(status: int, answer: Any) -> Reply:
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Reply(status, headers, answer.read())
