@@ -81,6 +81,10 @@ class CacheError(SecureloadError):
     """The trusted cache or its ledger is damaged, unwritable or of another version."""
 
 
+class EvidenceError(SecureloadError):
+    """An operator key, an attestation or an exported admission is missing or not valid."""
+
+
 class ToolError(SecureloadError):
     """A program the gate relies on (git, gpg, ssh-keygen) is missing or misbehaves."""
 

@@ -230,6 +230,18 @@ class PolicyId:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Waived:
+    """A finding that a waiver excused: which waiver, in which file, until when (ISO date)."""
+
+    waiver: str
+    owner: str
+    path: str
+    rule: str
+    fingerprint: str
+    expires: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """The decision on one snapshot under one policy and ruleset, with every reason."""
 
@@ -240,6 +252,8 @@ class Verdict:
     ruleset: str
     reasons: tuple[Reason, ...] = ()
     warnings: tuple[Reason, ...] = ()
+    waived: tuple[Waived, ...] = ()
+    """Findings that would have refused, had no waiver excused them."""
 
     @property
     def rules(self) -> frozenset[str]:
@@ -338,6 +352,16 @@ class AdmissionKey:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EvidenceFile:
+    """A document about an admission (`vsa.json`), read-only in the cache at `path`."""
+
+    name: str
+    size: int
+    sha256: str
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CacheEntry:
     """An admitted model in the trusted cache; `path` is safe to hand to any library."""
 
@@ -351,6 +375,10 @@ class CacheEntry:
     conversions: tuple[Conversion, ...] = ()
     warm: bool = False
     """True when the entry was already there."""
+    evidence: tuple[EvidenceFile, ...] = ()
+    """Signed documents about this admission; none where there was no operator key."""
+    verifier: str = ""
+    """The key id of whoever decided, where the decision was made elsewhere; else empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

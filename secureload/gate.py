@@ -13,17 +13,29 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 import scanner
 from scanner import Report
-from secureload import convert, policy, quarantine, sandbox, selection, signatures, sources
+from secureload import (
+    attested,
+    convert,
+    policy,
+    quarantine,
+    sandbox,
+    selection,
+    signatures,
+    sources,
+)
 from secureload.cache import TrustedCache
 from secureload.convert.configs import MENDS
 from secureload.errors import Refused, TamperedError
+from secureload.evidence import operator
 from secureload.flow import (
     AdmissionKey,
+    Artifact,
     Attestation,
     CacheEntry,
     Decided,
@@ -123,7 +135,21 @@ class Gate:
                 self.cache.record_verdict(decided, key)
                 raise Refused(decided.verdict)
             artifact = dataclasses.replace(artifact, confinement=confined.tier.value)
-            return self.cache.publish(key, artifact, decided)
+            evidence = self._evidence(key, artifact, decided)
+            return self.cache.publish(key, artifact, decided, evidence=evidence)
+
+    def accept(self, bundle: Path, source: Source | None = None) -> CacheEntry:
+        """Admit what another installation decided, by its signed summary; no network is used.
+
+        `bundle` is an exported admission, or a folder of evidence about the local folder that
+        `source` names. Policy, ruleset and converters must be those of this gate, the key one
+        of a trust root's verifiers, and every file the one that was attested.
+
+        Raises:
+            Refused: the summary does not hold here; `.verdict` has every reason.
+            SecureloadError: it cannot be read.
+        """
+        return attested.admit(bundle, source, self.policy, self.cache, recalled=self._recalled)
 
     def verify(self, source: Source) -> tuple[Listing, Attestation]:
         """Say who signed, and follow the chain to the bytes of every file.
@@ -195,7 +221,27 @@ class Gate:
         )
 
     def _find(self, key: AdmissionKey, source: Source) -> CacheEntry | None:
-        return self.cache.find(key, mode=self.policy.topics(source).cache.verify)
+        topics = self.policy.topics(source)
+        entry = self.cache.find(key, mode=topics.cache.verify)
+        if entry is None:
+            return None
+        if entry.verifier and entry.verifier not in attested.verifiers(self.policy, source):
+            return None  # whoever decided is no longer trusted
+        if topics.evidence.sign == "required" and not entry.evidence:
+            return None
+        return entry
+
+    def _evidence(
+        self, key: AdmissionKey, artifact: Artifact, decided: Decided
+    ) -> dict[str, bytes]:
+        """The documents about an admission, signed; none where there is no operator key."""
+        path = operator.configured(self.settings.home)
+        if path is None:
+            return {}
+        from secureload.evidence import documents
+
+        now = datetime.now(UTC)
+        return documents.make(key, artifact, decided, operator.load(path), at=now)
 
     def _attest(self, listing: Listing, work: Path) -> Attestation:
         context = self._context()
@@ -250,6 +296,7 @@ class Gate:
         verdict, approval = policy.decide(
             str(listing.source), listing, attestation, snapshot, report, self.policy,
             mended=MENDS, confined=confined.tier.full,
+            signing=operator.configured(self.settings.home) is not None,
         )  # fmt: skip
         return Decided(
             listing=listing,

@@ -41,3 +41,14 @@ class Settings:
                 for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
             ),
         )
+
+
+def version() -> str:
+    """The installed version; a marker when run from a checkout that nobody installed."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("secureload")
+    except PackageNotFoundError:
+        return "0+not-installed"

@@ -14,8 +14,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MODULES = sorted([*(ROOT / "scanner").rglob("*.py"), *(ROOT / "secureload").rglob("*.py")])
 
-STAGES = ("sources", "signatures", "quarantine", "policy", "convert", "cache", "ledger")
-HEAVY = {"torch", "transformers", "tensorflow", "jax", "numpy", "fickling", "sqlalchemy", "h5py"}
+STAGES = (
+    *("sources", "signatures", "quarantine", "policy", "convert", "cache", "ledger", "evidence"),
+)
+HEAVY = {
+    *("torch", "transformers", "tensorflow", "jax", "numpy", "fickling", "sqlalchemy", "h5py"),
+    *("cryptography", "cyclonedx", "google", "in_toto_attestation", "securesystemslib"),
+}
 NETWORK = {"huggingface_hub", "requests", "httpx", "httpx2", "urllib.request", "socket", "http"}
 
 

@@ -7,11 +7,13 @@ content and folders that no admission knows, which the next run or `cache gc` cl
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
 import shutil
 import stat
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +21,7 @@ from secureload.cache.layout import Layout, discard, sync
 from secureload.digests import FileDigests, digest_descriptor, digest_file, in_threads, open_regular
 from secureload.errors import IntegrityError
 from secureload.flow import Artifact, ArtifactFile
-from secureload.ledger.records import KeptFile, Stamp
+from secureload.ledger.records import KeptDocument, KeptFile, Stamp
 
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 _ZIP = b"PK\x03\x04"
@@ -43,6 +45,7 @@ class Placed:
 
     folder: Path | None = None
     files: tuple[KeptFile, ...] = ()
+    evidence: tuple[KeptDocument, ...] = ()
     new_blobs: list[Path] = field(default_factory=list)
     replaced_blobs: list[str] = field(default_factory=list)
     restamped: list[tuple[Stamp, Stamp]] = field(default_factory=list)
@@ -76,11 +79,39 @@ def stage(artifact: Artifact, scratch: Path) -> list[Staged]:
     return in_threads(lambda item: _stage_file(artifact.root, item[1], scratch, item[0]), numbered)
 
 
+def stage_documents(documents: Mapping[str, bytes], scratch: Path) -> list[Staged]:
+    """Write documents about the artifact into `scratch`, read-only, synced and measured.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    scratch.mkdir(mode=0o700)
+    staged = []
+    for number, (name, data) in enumerate(sorted(documents.items())):
+        target = scratch / str(number)
+        target.write_bytes(data)
+        target.chmod(0o444)
+        with open_regular(target) as descriptor:
+            digests = digest_descriptor(descriptor, name=name)
+            os.fsync(descriptor)
+        if digests.sha256 != hashlib.sha256(data).hexdigest():
+            raise IntegrityError(f"{name} changed while it was written")
+        file = ArtifactFile(path=name, size=digests.size, sha256=digests.sha256)
+        staged.append(Staged(file=file, place=target, digests=digests))
+    return staged
+
+
 def place(
-    layout: Layout, staged: list[Staged], admission: str, scratch: Path, done: Placed
+    layout: Layout,
+    staged: list[Staged],
+    admission: str,
+    scratch: Path,
+    done: Placed,
+    documents: Sequence[Staged] = (),
 ) -> None:
     """Put staged files among the blobs and link them into a new folder below `models/`.
 
+    `documents` go among the blobs only: the folder holds what libraries load, nothing else.
     The caller holds the store's lock. `done` tells what happened, also when this raises.
 
     Raises:
@@ -90,6 +121,8 @@ def place(
     tree.mkdir(mode=0o700)
     before: dict[Path, Stamp] = {}
     folders = {tree}
+    for item in documents:
+        _place_blob(layout, item, done, before)
     for item in staged:
         blob = _place_blob(layout, item, done, before)
         link = tree / item.file.path
@@ -109,6 +142,15 @@ def place(
     sync(final)
     sync(layout.models)
     done.restamped = [(old, Stamp.of(blob.stat())) for blob, old in before.items()]
+    done.evidence = tuple(
+        KeptDocument(
+            name=item.file.path,
+            size=item.digests.size,
+            sha256=item.digests.sha256,
+            blake3=item.digests.blake3,
+        )
+        for item in documents
+    )
     done.files = tuple(
         KeptFile(
             path=item.file.path,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from secureload.cache import integrity, recall, soundness
 from secureload.cache.layout import Layout, discard, troubles
 from secureload.cache.log import AuditLog
-from secureload.cache.publish import Placed, place, stage
+from secureload.cache.publish import Placed, place, stage, stage_documents
 from secureload.cache.recall import Recalled
 from secureload.cache.soundness import Problem
 from secureload.cache.work import sweep, work
@@ -24,6 +25,7 @@ from secureload.flow import (
     Artifact,
     CacheEntry,
     Decided,
+    EvidenceFile,
     FileClaim,
     Listing,
     Source,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from secureload.ledger.database import Database
 
 Progress = Callable[[str, int, int], None]
+
+_NO_EVIDENCE: Mapping[str, bytes] = MappingProxyType({})
 
 _RACY_NS = 2_000_000_000
 """A file changed this recently may change again within one tick of its clock."""
@@ -153,10 +157,20 @@ class TrustedCache:
 
     # -- writing -------------------------------------------------------------------------
 
-    def publish(self, key: AdmissionKey, artifact: Artifact, decided: Decided) -> CacheEntry:
+    def publish(
+        self,
+        key: AdmissionKey,
+        artifact: Artifact,
+        decided: Decided,
+        *,
+        evidence: Mapping[str, bytes] = _NO_EVIDENCE,
+        verifier: str = "",
+    ) -> CacheEntry:
         """Admit an artifact: after this, `find` has it; after a crash, as before or as after.
 
-        When another process has published the same files for this key, theirs are kept.
+        `evidence` are the documents about it by name, kept with it or not at all; `verifier`
+        is the key id of whoever decided, where that was elsewhere. When another process has
+        published the same files for this key, theirs are kept, and their evidence.
 
         Raises:
             IntegrityError: the approval is for other files, or the artifact's files are not
@@ -168,15 +182,16 @@ class TrustedCache:
         _check_permission(key, artifact, decided)
         with self.work() as scratch, troubles(self.layout.home):
             staged = stage(artifact, scratch / "staged")
+            documents = stage_documents(evidence, scratch / "evidence")
             with self._locked("store.lock", None):
                 self._database.create()  # no folder in `models/` is older than the ledger
                 old = self._standing(key)
-                if old and _same(old, artifact, decided):
+                if old and _same(old, artifact, decided, evidence, verifier):
                     return self._entry(old, warm=False)
                 replaced = self._clear_unrecorded(key.digest)
                 done, at = Placed(), self._now()
                 try:
-                    place(self.layout, staged, key.digest, scratch, done)
+                    place(self.layout, staged, key.digest, scratch, done, documents)
                     with self._database.write() as session:
                         for before, after in done.restamped:
                             store.restamp(session, before, after)
@@ -185,6 +200,7 @@ class TrustedCache:
                         store.record_admission(
                             session, key, decided, done.files, artifact.conversions,
                             folder=done.folder.name if done.folder else "", at=at,
+                            evidence=done.evidence, verifier=verifier,
                         )  # fmt: skip
                         memory.remember(session, decided.listing, at)
                 except BaseException:
@@ -199,6 +215,19 @@ class TrustedCache:
                 "the admission was removed as soon as it was published", hint="try again"
             )
         return self._entry(admitted, warm=False)
+
+    def waiver_uses(self) -> dict[str, tuple[int, str]]:
+        """How often each waiver excused a finding, and when last, by the waiver's name.
+
+        Raises:
+            CacheError: the ledger cannot be read.
+        """
+        if not self.layout.database.exists():
+            return {}
+        from secureload.ledger import store
+
+        with self._database.read() as session:
+            return store.waiver_uses(session)
 
     def record_verdict(self, decided: Decided, key: AdmissionKey | None = None) -> None:
         """Record a decision that admits nothing, refusals above all.
@@ -560,6 +589,16 @@ class TrustedCache:
             verdict=admitted.verdict,
             conversions=admitted.conversions,
             warm=warm,
+            evidence=tuple(
+                EvidenceFile(
+                    name=document.name,
+                    size=document.size,
+                    sha256=document.sha256,
+                    path=self.layout.blob(document.sha256),
+                )
+                for document in admitted.evidence
+            ),
+            verifier=admitted.verifier,
         )
 
 
@@ -580,8 +619,16 @@ def _check_permission(key: AdmissionKey, artifact: Artifact, decided: Decided) -
         raise IntegrityError("the approval is for other files than those to be published")
 
 
-def _same(old: Admitted, artifact: Artifact, decided: Decided) -> bool:
-    return (
+def _same(
+    old: Admitted,
+    artifact: Artifact,
+    decided: Decided,
+    evidence: Mapping[str, bytes],
+    verifier: str,
+) -> bool:
+    if evidence and not old.evidence:
+        return False  # admitted before there was a key to sign with
+    return old.verifier == verifier and (
         sorted((f.path, f.size, f.sha256) for f in old.files)
         == sorted((f.path, f.size, f.sha256) for f in artifact.files)
         and old.verdict == decided.verdict

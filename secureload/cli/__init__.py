@@ -30,8 +30,10 @@ _VERBS = {
     "rules": "List the scanner's rules and read their pages.",
     "cache": "Look after the trusted cache.",
     "recall": "Take back what was admitted, and say who has it.",
+    "evidence": "Show and export the signed evidence of an admission.",
     "audit": "Verify and export the audit log.",
     "serve": "Serve admitted models to unmodified Hub clients.",
+    "init": "Make this installation's operator key.",
     "demo": "The main job on a real checkpoint, offline.",
     "completion": "Print a completion script for your shell.",
 }

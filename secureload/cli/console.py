@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from secureload.errors import Refused, SecureloadError, UsageError
+from secureload.settings import version as version
 
 if TYPE_CHECKING:
     from secureload.flow import CacheEntry, Decision, Reason, Verdict
@@ -58,17 +59,6 @@ def wants_colour(stream: TextIO) -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return stream.isatty()
-
-
-def version() -> str:
-    """The installed version; a marker when run from a checkout that nobody installed."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("secureload")
-    except PackageNotFoundError:
-        return "0+not-installed"
 
 
 def show_json(value: dict[str, Any]) -> None:
@@ -171,6 +161,8 @@ def entry_json(entry: CacheEntry) -> dict[str, Any]:
             }
             for conversion in entry.conversions
         ],
+        "evidence": [{"name": file.name, "sha256": file.sha256} for file in entry.evidence],
+        "verifier": entry.verifier,
     }
 
 

@@ -52,6 +52,16 @@ class KeptFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class KeptDocument:
+    """A document about an admission: its name and what its bytes are."""
+
+    name: str
+    size: int
+    sha256: str
+    blake3: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Admitted:
     """An admission as it is recorded. `record` was computed again and agrees."""
 
@@ -63,6 +73,8 @@ class Admitted:
     verdict: Verdict
     conversions: tuple[Conversion, ...]
     admitted_at: str
+    evidence: tuple[KeptDocument, ...] = ()
+    verifier: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

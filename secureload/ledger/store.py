@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from secureload.errors import IntegrityError
@@ -29,7 +29,7 @@ from secureload.flow import (
     digest_of,
 )
 from secureload.ledger import audit, tables
-from secureload.ledger.records import Admitted, KeptFile, Stamp
+from secureload.ledger.records import Admitted, KeptDocument, KeptFile, Stamp
 
 _ENCODER = msgspec.json.Encoder(enc_hook=lambda value: _plain(value))
 
@@ -70,6 +70,7 @@ def record_decision(session: Session, decided: Decided, at: str) -> str:
                 )
             )
             position += 1
+    _record_waivers(session, row.id, verdict, at)
     return row.id
 
 
@@ -82,13 +83,16 @@ def record_admission(
     *,
     folder: str,
     at: str,
+    evidence: Sequence[KeptDocument] = (),
+    verifier: str = "",
 ) -> None:
     """Write an admission in place of an older one of the same key, and its audit row."""
     delete_admission(session, key.digest)
     verdict_id = record_decision(session, decided, at)
-    for file in files:
-        blob = tables.Blob(sha256=file.sha256, size=file.size, blake3=file.blake3, stored_at=at)
-        if session.get(tables.Blob, file.sha256) is None:
+    content: list[KeptFile | KeptDocument] = [*files, *evidence]
+    for kept in content:
+        blob = tables.Blob(sha256=kept.sha256, size=kept.size, blake3=kept.blake3, stored_at=at)
+        if session.get(tables.Blob, kept.sha256) is None:
             session.add(blob)
             session.flush()
     source = decided.listing.source
@@ -105,6 +109,8 @@ def record_admission(
         audit_sequence=0,
         record="",
         admitted_at=at,
+        evidence=audit.canonical(sorted((one.name, one.size, one.sha256) for one in evidence)),
+        verifier=verifier,
     )
     documents = [_document(conversion) for conversion in conversions]
     row.record = _record(row, files, _document(decided.verdict), documents)
@@ -116,6 +122,8 @@ def record_admission(
         "repository": key.repository,
         "signature": decided.attestation.status.value,
     }
+    if verifier:
+        detail["verifier"] = verifier
     row.audit_sequence = audit.append(session, at, "admitted", row.id, detail).sequence
     session.add(row)
     session.flush()
@@ -189,6 +197,7 @@ def admission(session: Session, admission_id: str) -> Admitted | None:
         key = msgspec.json.decode(row.key, type=AdmissionKey)
         decoded = msgspec.json.decode(verdict.document, type=Verdict)
         conversions = tuple(msgspec.json.decode(text, type=Conversion) for text in documents)
+        listed = msgspec.json.decode(row.evidence, type=tuple[tuple[str, int, str], ...])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _edited(row.id) from error
     if key.digest != row.id or row.artifact != _artifact_digest(files):
@@ -202,6 +211,8 @@ def admission(session: Session, admission_id: str) -> Admitted | None:
         verdict=decoded,
         conversions=conversions,
         admitted_at=row.admitted_at,
+        evidence=tuple(KeptDocument(name=n, size=size, sha256=sha) for n, size, sha in listed),
+        verifier=row.verifier,
     )
 
 
@@ -295,8 +306,9 @@ def blobs(session: Session) -> dict[str, int]:
 
 
 def used_blobs(session: Session) -> frozenset[str]:
-    """The blobs that some admission needs."""
-    return frozenset(session.execute(select(tables.AdmissionFile.sha256).distinct()).scalars())
+    """The blobs that some admission needs, its evidence included."""
+    files = session.execute(select(tables.AdmissionFile.sha256).distinct()).scalars()
+    return frozenset(files) | frozenset(_evidence_blobs(session))
 
 
 def forget_blobs(session: Session, digests: Iterable[str]) -> None:
@@ -343,6 +355,39 @@ def unlogged(session: Session) -> list[str]:
             standing.pop(subject, None)
     present = set(admission_ids(session))
     return [admission_id for admission_id in standing if admission_id not in present]
+
+
+def _evidence_blobs(session: Session) -> Iterator[str]:
+    for text in session.execute(select(tables.Admission.evidence)).scalars():
+        try:
+            listed = msgspec.json.decode(text, type=tuple[tuple[str, int, str], ...])
+        except msgspec.MsgspecError:
+            continue  # an edited row, which reading the admission reports
+        yield from (sha256 for _, _, sha256 in listed)
+
+
+def _record_waivers(session: Session, verdict_id: str, verdict: Verdict, at: str) -> None:
+    for waived in verdict.waived:
+        session.add(
+            tables.WaiverUse(
+                id=uuid.uuid4().hex,
+                verdict_id=verdict_id,
+                waiver=waived.waiver,
+                path=waived.path,
+                rule=waived.rule,
+                fingerprint=waived.fingerprint,
+                used_at=at,
+            )
+        )
+        detail = {"verdict": verdict_id, "file": waived.path, "fingerprint": waived.fingerprint}
+        audit.append(session, at, "waived", waived.waiver, detail)
+
+
+def waiver_uses(session: Session) -> dict[str, tuple[int, str]]:
+    """How often each waiver excused a finding, and when last, by the waiver's name."""
+    row = tables.WaiverUse
+    query = select(row.waiver, func.count(), func.max(row.used_at)).group_by(row.waiver)
+    return {waiver: (count, last) for waiver, count, last in session.execute(query)}
 
 
 def _record_snapshot(session: Session, snapshot: Snapshot, at: str) -> str:
@@ -418,6 +463,11 @@ def _record(
         "files": sorted((f.path, f.size, f.sha256, f.blake3) for f in files),
         "admitted_at": row.admitted_at,
     }
+    # Admissions recorded before there was evidence have a record without these two.
+    if row.evidence != "[]":
+        said["evidence"] = row.evidence
+    if row.verifier:
+        said["verifier"] = row.verifier
     return hashlib.sha256(audit.canonical(said).encode("ascii")).hexdigest()
 
 

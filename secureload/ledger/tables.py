@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: the schema that this file describes."""
 
 
@@ -140,6 +140,10 @@ class Admission(Base):
     audit_sequence: Mapped[int]
     record: Mapped[str]
     admitted_at: Mapped[str]
+    evidence: Mapped[str] = mapped_column(default="[]", server_default="[]")
+    """Name, size and SHA-256 of each document about it, in JSON; their bytes are blobs."""
+    verifier: Mapped[str] = mapped_column(default="", server_default="")
+    """The key id of whoever decided, if that was elsewhere."""
 
 
 class AdmissionFile(Base):
@@ -184,6 +188,21 @@ class Load(Base):
     client: Mapped[str | None]
     """Who fetched it through the service; null for a load in the process itself."""
     loaded_at: Mapped[str]
+
+
+class WaiverUse(Base):
+    """A waiver excused a finding. Kept after the waiver has expired."""
+
+    __tablename__ = "waiver_uses"
+    __table_args__ = (Index(None, "waiver"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    verdict_id: Mapped[str] = mapped_column(ForeignKey("verdicts.id"))
+    waiver: Mapped[str]
+    path: Mapped[str]
+    rule: Mapped[str]
+    fingerprint: Mapped[str]
+    used_at: Mapped[str]
 
 
 class Sighting(Base):

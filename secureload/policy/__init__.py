@@ -5,7 +5,14 @@
 give the same answer.
 """
 
-from secureload.policy.decide import Judgement, decide, decide_early, judge_report, scan_options
+from secureload.policy.decide import (
+    Judgement,
+    accept,
+    decide,
+    decide_early,
+    judge_report,
+    scan_options,
+)
 from secureload.policy.document import (
     SHIPPED,
     Policy,
@@ -22,6 +29,7 @@ __all__ = [
     "Policy",
     "Rule",
     "Topics",
+    "accept",
     "decide",
     "decide_early",
     "judge_report",

@@ -23,6 +23,7 @@ from secureload.flow import (
     Snapshot,
     Source,
     Verdict,
+    Waived,
 )
 from secureload.policy.document import Policy
 from secureload.policy.topics import Action, Size, Topics, in_bytes
@@ -74,18 +75,21 @@ def decide(
     mended: frozenset[str] = frozenset(),
     remote_code_requested: bool = False,
     confined: bool = False,
+    signing: bool = True,
 ) -> tuple[Verdict, Approval | None]:
     """Decide on one snapshot and list every reason, not the first.
 
     `mended` names the rules whose findings the later stages remove from what is loaded (a
     key scrubbed from a configuration): those only warn. `confined` says that the files were
-    read in a sandbox. Without snapshot and report there is never an approval.
+    read in a sandbox, `signing` that there is a key to sign evidence with. Without snapshot and
+    report there is never an approval.
     """
     topics = policy.topics(listing.source)
     objections = [
         *_before_bytes(listing, attestation, policy, None),
         *_remote_code(listing, requested=remote_code_requested),
         *_confinement(topics, confined=confined),
+        *_evidence(topics, signing=signing),
     ]
     if snapshot is not None:
         objections += _limits(topics, [(file.path, file.size) for file in snapshot.files])
@@ -127,6 +131,37 @@ def judge_report(report: Report, policy: Policy) -> Judgement:
     """Judge files alone, as `secureload scan` does: no source, no signature."""
     topics = policy.topics(Source(kind="local", location=""))
     return _judge(list(_scanned(report, topics, frozenset())), topics.mode)
+
+
+def accept(
+    subject: str,
+    listing: Listing,
+    snapshot: Snapshot | None,
+    policy: Policy,
+    *,
+    ruleset: str,
+    problems: tuple[Reason, ...],
+    warnings: tuple[Reason, ...] = (),
+    waived: tuple[Waived, ...] = (),
+) -> tuple[Verdict, Approval | None]:
+    """Take over a decision made elsewhere, unless there is anything wrong with it.
+
+    `problems` is what the caller found wrong with the attestation; the decision itself is not
+    made again. Without a snapshot there is never an approval.
+    """
+    verdict = Verdict(
+        decision=Decision.DENY if problems or snapshot is None else Decision.ALLOW,
+        subject=subject,
+        commit=listing.commit,
+        policy=policy.id,
+        ruleset=ruleset,
+        reasons=problems,
+        warnings=() if problems else warnings,
+        waived=() if problems else waived,
+    )
+    if verdict.decision is not Decision.ALLOW or snapshot is None:
+        return verdict, None
+    return verdict, Approval(verdict, snapshot.digest, seal=flow._SEAL)
 
 
 class ScanOptions(TypedDict):
@@ -275,6 +310,17 @@ def _confinement(topics: Topics, *, confined: bool) -> Iterator[_Objection]:
             "the files were not read in confinement, which this policy demands",
             "",
             "spec.sandbox",
+            "required",
+        )
+
+
+def _evidence(topics: Topics, *, signing: bool) -> Iterator[_Objection]:
+    if topics.evidence.sign == "required" and not signing:
+        yield _deny(
+            "evidence",
+            "there is no operator key to sign evidence with (`secureload init` makes one)",
+            "",
+            "spec.evidence.sign",
             "required",
         )
 

@@ -285,19 +285,26 @@ def _sealed(policy: Policy) -> Policy:
     """
     document = policy.document()
     del document["metadata"]["description"]
-    roots = [_digest_of_trust_root(path) for path in policy.trust_roots]
-    document["spec"]["identity"]["trustRoots"] = sorted(set(roots))
+    roots = {_digest_of_trust_root(path) for path in policy.trust_roots}
+    document["spec"]["identity"]["trustRoots"] = sorted(roots - {""})
     canonical = msgspec.json.encode(document, order="sorted")
     digest = f"sha256:{hashlib.sha256(canonical).hexdigest()}"
     return replace(policy, id=PolicyId(name=policy.id.name, digest=digest))
 
 
 def _digest_of_trust_root(path: Path) -> str:
-    """Hash a trust root and every file beside it that it names."""
+    """Hash a trust root and every file beside it that it names.
+
+    Empty for one that holds verifiers alone: those say whose admissions count here, not what
+    may be admitted, so that both sides of an air gap have one policy.
+    """
     try:
         content = path.read_bytes()
         total = hashlib.sha256(content)
-        for name in sorted(set(_texts(yaml.safe_load(content)))):
+        plain = yaml.safe_load(content)
+        if _only_verifiers(plain):
+            return ""
+        for name in sorted(set(_texts(plain))):
             named = path.parent / name
             if len(name) < 1024 and "\0" not in name and named.is_file():
                 total.update(f"\0{name}\0".encode())
@@ -309,6 +316,14 @@ def _digest_of_trust_root(path: Path) -> str:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PolicyError(f"trust root {path}: not readable as YAML: {error}") from error
     return f"sha256:{total.hexdigest()}"
+
+
+def _only_verifiers(root: Any) -> bool:
+    try:
+        kinds = [key["kind"] for key in root["spec"]["keys"]]
+    except (KeyError, TypeError):
+        return False  # reading the trust root says what is wrong with it
+    return bool(kinds) and set(kinds) == {"verifier"}
 
 
 def _texts(value: Any) -> Iterable[str]:

@@ -115,6 +115,15 @@ class Cache(Topic, frozen=True, kw_only=True):
     verify: Literal["changed", "always"] = "changed"
 
 
+class Evidence(Topic, frozen=True, kw_only=True):
+    """Whether an admission must leave evidence signed by the operator's key.
+
+    `preferred`: where there is a key. `required`: no key, no admission.
+    """
+
+    sign: Literal["preferred", "required"] = "preferred"
+
+
 class Topics(Topic, frozen=True, kw_only=True):
     """Everything a policy says once what it extends and what it leaves out are filled in.
 
@@ -136,6 +145,7 @@ class Topics(Topic, frozen=True, kw_only=True):
     limits: Limits = Limits()
     sandbox: Literal["preferred", "required"] = "preferred"
     cache: Cache = Cache()
+    evidence: Evidence = Evidence()
     scope: Literal["needed", "all"] = "needed"
 
 

@@ -61,7 +61,11 @@ class ModelSigningEntry(_Key, frozen=True, kw_only=True, tag="model-signing"):
     issuer: str | None = None
 
 
-_Entry: TypeAlias = OpenPGPEntry | SSHEntry | ModelSigningEntry
+class VerifierEntry(_Key, frozen=True, kw_only=True, tag="verifier"):
+    """The public key (PEM) of an operator whose admissions count here as well."""
+
+
+_Entry: TypeAlias = OpenPGPEntry | SSHEntry | ModelSigningEntry | VerifierEntry
 
 
 class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,7 +96,7 @@ class TrustedKey:
     repos: tuple[str, ...] | None
     fingerprints: dict[str, str]
     revocations: bytes | None = None
-    entry: OpenPGPEntry | SSHEntry | ModelSigningEntry
+    entry: _Entry
 
     def speaks_for(self, repository: str) -> bool:
         """Whether this key may sign for a repository."""
@@ -145,11 +149,14 @@ def _load(path: Path) -> Iterator[TrustedKey]:
                 fingerprints = packets.primary_keys(material)
             elif isinstance(entry, SSHEntry):
                 _check_allowed_signers(material, entry.principal)
+            elif isinstance(entry, VerifierEntry):
+                if b"-----BEGIN PUBLIC KEY-----" not in material:
+                    raise ValueError("holds no public key in PEM")
             elif b"-----BEGIN " not in material and entry.method != "sigstore":
                 raise ValueError("holds no PEM block")
             elif entry.method == "sigstore" and not (entry.identity and entry.issuer):
                 raise ValueError("the method `sigstore` needs `identity` and `issuer`")
-            if not isinstance(entry, ModelSigningEntry) and entry.revocations:
+            if isinstance(entry, OpenPGPEntry | SSHEntry) and entry.revocations:
                 revocations = _read(path.parent / entry.revocations, place)
                 if isinstance(entry, OpenPGPEntry):
                     revocations = packets.dearmor(revocations)
