@@ -8,7 +8,7 @@ WORKERS ?= 2
 TF_VENV := .venv-tf
 TF_STAMP := $(TF_VENV)/.installed
 
-.PHONY: help demo test test-tf lint bench fuzz clean
+.PHONY: help demo test test-tf test-gpu lint bench fuzz clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -35,6 +35,11 @@ $(TF_STAMP): requirements-tf.txt pyproject.toml
 
 test-tf: $(STAMP) $(TF_STAMP) ## TFAutoModelFor* on admitted models, in an environment of its own (2.3 GB)
 	$(BIN)/python -m pytest -n $(WORKERS) tests_tf
+
+# With the python that has a torch for the GPU: make test-gpu GPU_PYTHON=python3
+GPU_PYTHON ?= $(BIN)/python
+test-gpu: ## loads on an NVIDIA GPU, on a machine that has one
+	PYTHONPATH=. $(GPU_PYTHON) -m pytest tests_gpu
 
 lint: $(STAMP) ## formatting, lint and types
 	$(BIN)/ruff format --check .

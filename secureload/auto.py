@@ -20,6 +20,7 @@ from secureload.errors import Refused, UsageError
 from secureload.flow import CacheEntry, Decision, Need, Reason
 from secureload.progress import Progress
 from secureload.registry import transformers as library
+from secureload.registry.sealed import Given, handed
 
 _FOLLOWED = ("tokenizer", "feature_extractor", "image_processor", "video_processor", "processor")
 """Arguments of `pipeline` that may name a repository."""
@@ -121,7 +122,7 @@ class _Request:
     ) -> CacheEntry:
         source = sources.parse(reference, revision if base else self.revision)
         try:
-            entry = self.gate.admit(source, need, force=self.force)
+            entry = self.gate.admit(source, need, force=self.force, to_build=True)
         finally:
             self._shown.clear()
         if self.trusts_code:
@@ -193,36 +194,46 @@ def pipeline(
             kwargs.setdefault(name, options.pop(name))
     library.checked("pipeline", {**kwargs, **options})
     request = _Request({**kwargs, "trust_policy": trust_policy})
-    config = request.config(config)
-    components = {
-        name: str(request.admit(os.fspath(value), Need(purpose="processor"), base=True).path)
-        if isinstance(value := kwargs.pop(name), (str, os.PathLike))
-        else value
-        for name in _FOLLOWED
-        if kwargs.get(name) is not None
-    }
-    entry = None
-    if isinstance(model, (str, os.PathLike)):
-        entry = request.admit(os.fspath(model), Need())
-        base = library.adapter_base(entry.path)
-        home = entry
-        if base is not None:
-            home = request.base(entry, *base)
-        config = config if config is not None else library.load("AutoConfig", home)
-        task = task or library.task_of(tuple(getattr(config, "architectures", None) or ()))
-        if base is None:
-            model = str(entry.path)
-        else:
-            chosen = library.class_for_task(task, config)
-            model = request.build(chosen, entry, (), {**options, **_loading(kwargs)})
-            own = (entry.path / "tokenizer_config.json").is_file()
-            components.setdefault("tokenizer", str((entry if own else home).path))
-    elif task is None:
-        held = getattr(getattr(model, "config", None), "architectures", None)
-        task = library.task_of((type(model).__name__, *(held or ())))
-    made = library.pipeline(
-        task, model, components, {**kwargs, "config": config, "model_kwargs": options}
-    )
+    with contextlib.ExitStack() as stack:
+        places: list[Given] = []
+
+        def place(entry: CacheEntry) -> str:
+            places.append(stack.enter_context(handed(entry)))
+            return str(places[-1].path)
+
+        config = request.config(config)
+        components = {
+            name: place(request.admit(os.fspath(value), Need(purpose="processor"), base=True))
+            if isinstance(value := kwargs.pop(name), (str, os.PathLike))
+            else value
+            for name in _FOLLOWED
+            if kwargs.get(name) is not None
+        }
+        entry = None
+        if isinstance(model, (str, os.PathLike)):
+            entry = request.admit(os.fspath(model), Need())
+            base = library.adapter_base(entry.path)
+            home = entry
+            if base is not None:
+                home = request.base(entry, *base)
+            config = config if config is not None else library.load("AutoConfig", home)
+            task = task or library.task_of(tuple(getattr(config, "architectures", None) or ()))
+            if base is None:
+                model = place(entry)
+            else:
+                chosen = library.class_for_task(task, config)
+                model = request.build(chosen, entry, (), {**options, **_loading(kwargs)})
+                own = (entry.path / "tokenizer_config.json").is_file()
+                if components.get("tokenizer") is None:
+                    components["tokenizer"] = place(entry if own else home)
+        elif task is None:
+            held = getattr(getattr(model, "config", None), "architectures", None)
+            task = library.task_of((type(model).__name__, *(held or ())))
+        made = library.pipeline(
+            task, model, components, {**kwargs, "config": config, "model_kwargs": options}
+        )
+        for given in places:
+            given(made, made.model, *(getattr(made, name, None) for name in _FOLLOWED))
     if entry is not None:
         request.record(entry, f"pipeline:{task}", made.model)
     return made

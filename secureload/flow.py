@@ -303,11 +303,15 @@ class Conversion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArtifactFile:
-    """A file to publish: path in the model folder, size in bytes, SHA-256 in hex."""
+    """A file to publish: path in the model folder, size in bytes, SHA-256 in hex.
+
+    `blake3`, in hex, is what the cache measured at publication; empty before that.
+    """
 
     path: str
     size: int
     sha256: str
+    blake3: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -379,6 +383,8 @@ class CacheEntry:
     """Signed documents about this admission; none where there was no operator key."""
     verifier: str = ""
     """The key id of whoever decided, where the decision was made elsewhere; else empty."""
+    hash_on_load: bool = False
+    """True when whoever builds from it must hash the very bytes that are loaded."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -95,8 +95,13 @@ class Gate:
 
     # -- the questions a gate answers ----------------------------------------------------
 
-    def admit(self, source: Source, need: Need, *, force: bool = False) -> CacheEntry:
+    def admit(
+        self, source: Source, need: Need, *, force: bool = False, to_build: bool = False
+    ) -> CacheEntry:
         """Run every stage and return the admitted model, from the cache when it is there.
+
+        `to_build` is for the registry, which hashes what it loads where the policy wants that
+        (`cache.verify: hashed-bytes`); for others, who get a path, the files are hashed here.
 
         Raises:
             Refused: the policy says no; `.verdict` has every reason.
@@ -109,10 +114,11 @@ class Gate:
             commit = listing.commit
         key = self.key(source, commit, need)
         force = force or not self._may_be_warm(source)
-        if not force and (entry := self._find(key, source)):
+        on_load = to_build and self.policy.topics(source).cache.verify == "hashed-bytes"
+        if not force and (entry := self._find(key, source, on_load=on_load)):
             return entry
         with self.cache.lock(key.digest, progress=self.progress), self.cache.work() as work:
-            if not force and (entry := self._find(key, source)):
+            if not force and (entry := self._find(key, source, on_load=on_load)):
                 return entry  # another process did the work while this one waited
             if listing is None:
                 listing = self._resolve(dataclasses.replace(source, revision=commit))
@@ -136,7 +142,8 @@ class Gate:
                 raise Refused(decided.verdict)
             artifact = dataclasses.replace(artifact, confinement=confined.tier.value)
             evidence = self._evidence(key, artifact, decided)
-            return self.cache.publish(key, artifact, decided, evidence=evidence)
+            published = self.cache.publish(key, artifact, decided, evidence=evidence)
+            return dataclasses.replace(published, hash_on_load=on_load)
 
     def accept(self, bundle: Path, source: Source | None = None) -> CacheEntry:
         """Admit what another installation decided, by its signed summary; no network is used.
@@ -220,16 +227,17 @@ class Gate:
             converter=convert.VERSION,
         )
 
-    def _find(self, key: AdmissionKey, source: Source) -> CacheEntry | None:
+    def _find(self, key: AdmissionKey, source: Source, *, on_load: bool) -> CacheEntry | None:
         topics = self.policy.topics(source)
-        entry = self.cache.find(key, mode=topics.cache.verify)
+        changed = on_load or topics.cache.verify == "changed"
+        entry = self.cache.find(key, mode="changed" if changed else "always")
         if entry is None:
             return None
         if entry.verifier and entry.verifier not in attested.verifiers(self.policy, source):
             return None  # whoever decided is no longer trusted
         if topics.evidence.sign == "required" and not entry.evidence:
             return None
-        return entry
+        return dataclasses.replace(entry, hash_on_load=on_load)
 
     def _evidence(
         self, key: AdmissionKey, artifact: Artifact, decided: Decided

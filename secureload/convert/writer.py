@@ -128,13 +128,34 @@ def read_layout(descriptor: int, name: str) -> Layout:
     """
     size = os.fstat(descriptor).st_size
     prefix = os.pread(descriptor, _LENGTH.size, 0)
-    if len(prefix) < _LENGTH.size:
-        raise ConversionError(f"{name}: no safetensors header", hint=_NOT_SAFE)
-    (length,) = _LENGTH.unpack(prefix)
+    try:
+        length = header_size(prefix, size)
+    except ConversionError as error:
+        raise ConversionError(f"{name}: {error.message}", hint=error.hint) from None
+    return parse_layout(os.pread(descriptor, length, 0), size, name)
+
+
+def header_size(prefix: bytes, size: int) -> int:
+    """Bytes before the first tensor, by the first 8 bytes of a file of `size` bytes.
+
+    Raises:
+        ConversionError: no such header fits.
+    """
+    if len(prefix) < _LENGTH.size or size < _LENGTH.size:
+        raise ConversionError("no safetensors header", hint=_NOT_SAFE)
+    (length,) = _LENGTH.unpack(prefix[: _LENGTH.size])
     if length > min(LIMITS.header_bytes, size - _LENGTH.size):
-        raise ConversionError(f"{name}: header of {length} bytes in {size}", hint=_NOT_SAFE)
-    text = os.pread(descriptor, length, _LENGTH.size)
-    start = _LENGTH.size + length
+        raise ConversionError(f"header of {length} bytes in {size}", hint=_NOT_SAFE)
+    return _LENGTH.size + int(length)
+
+
+def parse_layout(head: bytes, size: int, name: str) -> Layout:
+    """Check all of a file before its first tensor, length prefix included; see `read_layout`.
+
+    Raises:
+        ConversionError: this is not the header of a valid safetensors file of `size` bytes.
+    """
+    text, start = head[_LENGTH.size :], len(head)
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
         slots, metadata = _parse(header, start)
@@ -153,7 +174,7 @@ def read_layout(descriptor: int, name: str) -> Layout:
         raise ConversionError(
             f"{name}: tensors end at byte {position}, the file at {size}", hint=_NOT_SAFE
         )
-    return Layout(header=prefix + text, slots=slots, size=size, metadata=metadata)
+    return Layout(header=head, slots=slots, size=size, metadata=metadata)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

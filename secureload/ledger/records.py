@@ -48,7 +48,7 @@ class KeptFile:
     @property
     def plain(self) -> ArtifactFile:
         """The file as the stages know it."""
-        return ArtifactFile(path=self.path, size=self.size, sha256=self.sha256)
+        return ArtifactFile(path=self.path, size=self.size, sha256=self.sha256, blake3=self.blake3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -110,9 +110,14 @@ class Limits(Topic, frozen=True, kw_only=True):
 
 
 class Cache(Topic, frozen=True, kw_only=True):
-    """What a warm load checks: `changed` inode, size and times; `always` the digests."""
+    """What a warm load checks.
 
-    verify: Literal["changed", "always"] = "changed"
+    `changed`: inode, size and times. `always`: the digests of the files. `hashed-bytes`: the
+    digests of the very bytes that the library is given, read once into sealed memory or onto
+    the accelerator, so that nothing lies between check and use.
+    """
+
+    verify: Literal["changed", "always", "hashed-bytes"] = "changed"
 
 
 class Evidence(Topic, frozen=True, kw_only=True):

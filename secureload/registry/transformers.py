@@ -16,6 +16,7 @@ from typing import Any
 from secureload.errors import IntegrityError, SecureloadError, UsageError
 from secureload.flow import CacheEntry, Need
 from secureload.registry.backstop import guard
+from secureload.registry.sealed import handed
 
 _UNSAFE = re.compile(
     r".*\.(?:bin|pt|pth|ckpt|pkl|pickle|joblib|npy|h5|hdf5|keras|msgpack|gguf|py|pyc|so|dll|dylib)"
@@ -120,9 +121,24 @@ def load(
     if class_name == "AutoConfig" and passed.get("return_unused_kwargs"):
         passed.pop("trust_remote_code")  # AutoConfig would hand it back as unused
         passed.pop("local_files_only")
+    if entry.hash_on_load and is_model and class_name != "AutoBackbone":
+        built = _streamed(cls, entry, args, passed)
+        if built is not None:
+            return built
     from_pretrained = _from_pretrained(cls, class_name)
+    with handed(entry) as give, guard():
+        return give(from_pretrained(str(give.path), *args, **passed))
+
+
+def _streamed(cls: Any, entry: CacheEntry, args: tuple[Any, ...], passed: dict[str, Any]) -> Any:
+    """The model on one accelerator, its weights hashed on their way; None where that is not so."""
+    from secureload.registry import streaming
+
+    steps = streaming.plan(entry, passed)
+    if steps is None:
+        return None
     with guard():
-        return from_pretrained(str(entry.path), *args, **passed)
+        return streaming.build(cls, entry, steps, args, passed)
 
 
 def add_adapter(built: Any, entry: CacheEntry, kwargs: Mapping[str, Any]) -> Any:
@@ -134,15 +150,15 @@ def add_adapter(built: Any, entry: CacheEntry, kwargs: Mapping[str, Any]) -> Any
     """
     model = built[0] if isinstance(built, tuple) else built
     subfolder = str(kwargs.get("subfolder") or "")
-    folder = entry.path / subfolder
-    check_folder(folder)
-    with guard():
+    check_folder(entry.path / subfolder)
+    with handed(entry) as give, guard():
         model.load_adapter(
-            str(folder),
+            str(give.path / subfolder),
             use_safetensors=True,
             weights_only=True,
             adapter_kwargs={"local_files_only": True},
         )
+        give(model)
     return built
 
 
@@ -189,7 +205,8 @@ def pipeline(
             **components,
             **passed,
             model_kwargs=options,
-            local_files_only=True,
+            # No local_files_only: several pipelines do not know it. Folders are read as they
+            # are, and what would ask a hub meets the guard.
             trust_remote_code=False,
         )
 

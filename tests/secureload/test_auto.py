@@ -17,8 +17,9 @@ import transformers
 from safetensors.torch import load_file
 
 import secureload
-from secureload.errors import NotFoundError, PolicyError, Refused, UsageError
+from secureload.errors import IntegrityError, NotFoundError, PolicyError, Refused, UsageError
 from tests.builders import models
+from tests.secureload.registry import hashed
 from tests.servers.hub import LocalHub
 from tests.servers.repos import PublishedRepo
 
@@ -346,3 +347,53 @@ def test_an_adapter_from_the_hub_with_its_base_from_the_hub(
     rebase(adapter, str(LEGACY))
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(adapter)
     assert torch.allclose(logits(made), logits(theirs), atol=1e-6)
+
+
+# -- hashed bytes ----------------------------------------------------------------------------
+
+
+def test_hashed_bytes_give_the_same_model_tokenizer_and_pipeline(tmp_path: Path) -> None:
+    policy = hashed.policy(tmp_path)
+    made = secureload.AutoModelForSequenceClassification.from_pretrained(
+        LEGACY, trust_policy=policy
+    )
+    assert right(made)
+    assert made.name_or_path.startswith(str(home()))
+    source = FIXTURES / "distilbert-token" / "processor"
+    tokenizer = secureload.AutoTokenizer.from_pretrained(source, trust_policy=policy)
+    theirs = transformers.AutoTokenizer.from_pretrained(source)
+    assert tokenizer("a few words") == theirs("a few words")
+    assert tokenizer.name_or_path.startswith(str(home()))
+    tokenizer.save_pretrained(tmp_path / "saved")
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    for name, data in models.legacy().items():
+        (whole / name).write_bytes(data)
+    pipe = secureload.pipeline("token-classification", str(whole), trust_policy=policy)
+    assert pipe.model.name_or_path.startswith(str(home()))
+    assert pipe.tokenizer.name_or_path.startswith(str(home()))
+    assert pipe("a few words")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_hashed_bytes_notice_what_looks_unchanged(name: str, tmp_path: Path) -> None:
+    entry = hashed.admitted(LEGACY, tmp_path)
+    with sqlite3.connect(home() / "secureload.db") as database:
+        hashed.flip(entry.path / name)
+        # Whoever can write to the cache may also make the record of how files look agree.
+        status = (entry.path / name).stat()
+        database.execute(
+            "UPDATE admission_files SET mtime_ns=?, ctime_ns=?, inode=? WHERE path=?",
+            (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, name),
+        )
+    with pytest.raises(IntegrityError, match=name):
+        secureload.AutoModelForSequenceClassification.from_pretrained(
+            LEGACY, trust_policy=hashed.policy(tmp_path)
+        )
+
+
+def test_hashed_bytes_check_the_files_of_a_path_that_is_handed_out(tmp_path: Path) -> None:
+    entry = hashed.admitted(LEGACY, tmp_path)
+    hashed.flip(entry.path / "model.safetensors")
+    with pytest.raises(IntegrityError, match=r"model\.safetensors"):
+        secureload.admit(LEGACY, trust_policy=hashed.policy(tmp_path))
