@@ -18,6 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch==2.13.0" --editable ".[dev]"
 	@# pip compiles what it installs, except what is editable.
 	$(BIN)/python -m compileall -q scanner secureload
+	$(BIN)/python -c "from secureload.policy.compiled import compile_shipped as it; it()"
 	@touch $@
 
 demo: $(STAMP) ## the main job: a legacy checkpoint admitted, converted, loaded and run; a malicious one refused

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secureload.cli.console import exit_code, fail, save, say, version, wants_colour, write
-from secureload.cli.options import load_policy, policy_option, quiet_option
+from secureload.cli.options import load_policy_for_files, policy_option, quiet_option
 from secureload.errors import UsageError
 from secureload.progress import progress
 
 if TYPE_CHECKING:
     from scanner import FileResult, Report
     from secureload.policy import Judgement, Policy
+    from secureload.policy.compiled import CompiledPolicy
     from secureload.sandbox import Sandbox
 
 _HELP = """Scan files and folders, and judge what was found by a policy.
@@ -118,7 +119,7 @@ def command(
     for path in paths:
         if path != "-" and not os.path.lexists(path):
             raise UsageError(f"{path}: no such file or folder", hint="give paths that exist, or -")
-    policy = load_policy(policy_name)
+    policy = load_policy_for_files(policy_name)
     with progress(quiet=quiet) as shown:
         done = 0
 
@@ -152,7 +153,7 @@ def command(
 
 def _scan(
     paths: tuple[str, ...],
-    policy: Policy,
+    policy: Policy | CompiledPolicy,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     jobs: int,
@@ -239,7 +240,12 @@ def _suppress(
 
 
 def _render(
-    format_: str, report: Report, judgement: Judgement, policy: Policy, *, colour: bool
+    format_: str,
+    report: Report,
+    judgement: Judgement,
+    policy: Policy | CompiledPolicy,
+    *,
+    colour: bool,
 ) -> str:
     from scanner import reports
 

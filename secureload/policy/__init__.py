@@ -5,6 +5,12 @@
 give the same answer.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from secureload.policy.compiled import SHIPPED, shipped_folder
 from secureload.policy.decide import (
     Judgement,
     accept,
@@ -13,15 +19,10 @@ from secureload.policy.decide import (
     judge_report,
     scan_options,
 )
-from secureload.policy.document import (
-    SHIPPED,
-    Policy,
-    Rule,
-    load,
-    shipped_folder,
-    with_trust_roots,
-)
-from secureload.policy.topics import Topics
+
+if TYPE_CHECKING:
+    from secureload.policy.document import Policy, Rule, load, with_trust_roots
+    from secureload.policy.topics import Topics
 
 __all__ = [
     "SHIPPED",
@@ -38,3 +39,19 @@ __all__ = [
     "shipped_folder",
     "with_trust_roots",
 ]
+
+_LATER = {
+    "Policy": "secureload.policy.document",
+    "Rule": "secureload.policy.document",
+    "Topics": "secureload.policy.topics",
+    "load": "secureload.policy.document",
+    "with_trust_roots": "secureload.policy.document",
+}
+"""What reads policies, imported with its libraries when it is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+    return found

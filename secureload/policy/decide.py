@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from scanner import FileResult, Finding, Report, Severity, Status
 from secureload import flow
@@ -25,8 +25,11 @@ from secureload.flow import (
     Verdict,
     Waived,
 )
-from secureload.policy.document import Policy
-from secureload.policy.topics import Action, Size, Topics, in_bytes
+
+if TYPE_CHECKING:
+    from secureload.policy.compiled import CompiledPolicy
+    from secureload.policy.document import Policy
+    from secureload.policy.topics import Action, Size, Topics
 
 _PICKLED = ("pickle", "torch-zip", "torch-legacy", "torch-tar", "torchscript", "joblib", "dill")
 """Formats that are pickles, or carry the one that builds their content."""
@@ -127,7 +130,7 @@ def decide_early(
     return _judge(objections, policy.topics(listing.source).mode).reasons
 
 
-def judge_report(report: Report, policy: Policy) -> Judgement:
+def judge_report(report: Report, policy: Policy | CompiledPolicy) -> Judgement:
     """Judge files alone, as `secureload scan` does: no source, no signature."""
     topics = policy.topics(Source(kind="local", location=""))
     return _judge(list(_scanned(report, topics, frozenset())), topics.mode)
@@ -340,6 +343,8 @@ def _limits(topics: Topics, files: list[tuple[str, int]]) -> Iterator[_Objection
 
 
 def _over(size: int, limit: Size) -> bool:
+    from secureload.policy.topics import in_bytes
+
     return limit is not None and size > in_bytes(limit)
 
 

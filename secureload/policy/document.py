@@ -18,11 +18,9 @@ import yaml
 from secureload.documents import API_VERSION, Metadata, load_document
 from secureload.errors import PolicyError
 from secureload.flow import PolicyId, Source
+from secureload.policy.compiled import SHIPPED, shipped_folder
 from secureload.policy.topics import Match, Name, Topics, layered, partial, tightened
 from secureload.settings import Settings
-
-SHIPPED = ("default", "strict", "research")
-"""Names that stand for policies inside the package."""
 
 _DEEPEST = 8
 """Longest chain of `extends`; more is a loop or a mistake."""
@@ -153,11 +151,10 @@ def with_trust_roots(policy: Policy, paths: Iterable[str | Path]) -> Policy:
     return _sealed(replace(policy, trust_roots=roots))
 
 
-def shipped_folder() -> Path:
-    """Where the shipped policies lie: in the installed package, or beside it in a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "policies"
-    return installed if installed.is_dir() else package.parent / "policies"
+def shipped(name: str) -> Policy:
+    """A shipped policy by name, with no trust roots of the user's own."""
+    path = _find(name, beside=None)
+    return _read(path, _state_of(path))
 
 
 def _find(name: str | Path, *, beside: Path | None) -> Path:
