@@ -11,13 +11,14 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
 from scanner.facts import Fact, MemberFact, ProblemFact
 from scanner.findings import EvidenceValue, Finding, Where
 from scanner.formats import recognised
+from scanner.frozen import dataclass
 from scanner.limits import LIMITS, Limits
 from scanner.reader import Blob, Budget, FileBytes
 from scanner.report import FileResult, Report, Status

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from scanner.formats import recognised
 from scanner.formats.pickle import allowed
 from scanner.formats.zip import _is_pickle, _open
+from scanner.frozen import dataclass
 from scanner.limits import LIMITS, Limits
 from scanner.pickles.explain import Line, program
 from scanner.reader import Blob, Budget, FileBytes

@@ -7,10 +7,10 @@ sees no bytes. A new kind of fact belongs here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scanner.findings import Where
+from scanner.frozen import dataclass
 
 if TYPE_CHECKING:
     from scanner.pickles.values import Value

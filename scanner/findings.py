@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TypeAlias
+
+from scanner.frozen import dataclass
 
 EvidenceValue: TypeAlias = "str | int | bool | tuple[str, ...] | None"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from scanner.findings import Finding, Severity
+from scanner.frozen import dataclass
 
 
 class Status(enum.Enum):

@@ -13,8 +13,9 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
+
+from scanner.frozen import dataclass
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview | mmap.mmap"
 

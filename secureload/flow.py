@@ -13,11 +13,12 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
 from scanner import Report
+from scanner.frozen import dataclass
 
 SourceKind = Literal["hub", "local", "git"]
 

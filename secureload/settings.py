@@ -6,10 +6,10 @@ Read once per call, never at import, so that tests and long-lived services may c
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import sys
 from pathlib import Path
 
-import platformdirs
+from scanner.frozen import dataclass
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
@@ -31,7 +31,7 @@ class Settings:
     def from_environment(cls) -> Settings:
         """Read the environment now."""
         env = os.environ
-        home = env.get("SECURELOAD_HOME") or platformdirs.user_cache_dir("secureload")
+        home = env.get("SECURELOAD_HOME") or _cache_folder()
         return cls(
             home=Path(home).expanduser().absolute(),
             endpoint=(env.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/"),
@@ -52,3 +52,13 @@ def version() -> str:
         return installed("secureload")
     except PackageNotFoundError:
         return "0+not-installed"
+
+
+def _cache_folder() -> str:
+    """The user's cache folder for this program."""
+    if sys.platform == "linux" and not os.environ.get("XDG_CACHE_HOME"):
+        # What platformdirs says here, without importing it at every start.
+        return os.path.expanduser("~/.cache/secureload")  # noqa: PTH111
+    import platformdirs
+
+    return platformdirs.user_cache_dir("secureload")

@@ -10,12 +10,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
 from scanner.facts import Fact
 from scanner.formats._text import is_text
+from scanner.frozen import dataclass
 from scanner.reader import Blob
 
 Read: TypeAlias = "Iterator[Fact | Blob]"

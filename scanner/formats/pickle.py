@@ -90,14 +90,16 @@ def read(blob: Blob) -> Read:
     yield from second(blob, seen)
 
 
+def _known_to_be_malicious(seen: Interpretation) -> bool:
+    return any(finding.severity is Severity.CRITICAL for finding in judge(seen.facts))
+
+
 def second(blob: Blob, seen: Interpretation) -> Iterator[Fact]:
     """Yield what a second reading adds, where it can change the verdict or is asked for."""
     if blob.second == "never":
         return
-    if blob.second != "always":
-        known = any(finding.severity is Severity.CRITICAL for finding in judge(seen.facts))
-        if seen.clean or known:
-            return
+    if blob.second != "always" and (seen.clean or _known_to_be_malicious(seen)):
+        return
     from scanner.pickles.second import BUDGET, compare, second_reading
 
     data = bytes(blob.data[: BUDGET.stream_bytes + 1])

@@ -8,9 +8,9 @@ array of objects follows as a pickle of its own (joblib/numpy_pickle.py).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from scanner.frozen import dataclass
 from scanner.pickles.values import Call, DictValue, Global, Value
 
 _WRAPPER: Final = Global("joblib.numpy_pickle", "NumpyArrayWrapper")

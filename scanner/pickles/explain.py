@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from scanner.facts import ProblemFact
+from scanner.frozen import dataclass
 from scanner.pickles.allowlist import Allowlist, default_allowlist
 from scanner.pickles.machine import Loader, interpret
 from scanner.pickles.persistent import PersistentPolicy

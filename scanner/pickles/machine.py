@@ -14,10 +14,10 @@ takes both and reports the union. A joblib file has raw arrays between its opcod
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
 from typing import Final
 
 from scanner.facts import ExtensionFact, Fact, ProblemFact
+from scanner.frozen import dataclass
 from scanner.limits import LIMITS, Limits
 from scanner.pickles.allowlist import Allowlist, default_allowlist
 from scanner.pickles.effects import Trace

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from scanner.facts import Fact, ImportFact, ProblemFact
 from scanner.findings import Where
+from scanner.frozen import dataclass
 from scanner.pickles.danger import canonical
 from scanner.pickles.machine import Interpretation
 

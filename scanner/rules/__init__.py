@@ -9,12 +9,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any
 
 from scanner.facts import Fact
 from scanner.findings import Confidence, EvidenceValue, Finding, Severity, Where
+from scanner.frozen import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,11 +6,11 @@ Nothing here reads a file, a clock or the network.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypedDict
 
 from scanner import FileResult, Finding, Report, Severity, Status
+from scanner.frozen import dataclass
 from secureload import flow
 from secureload.flow import (
     Approval,
