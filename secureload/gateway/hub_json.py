@@ -73,7 +73,8 @@ def tree_entries(view: View, folder: str, *, recursive: bool, expand: bool) -> l
         if wanted(path)
     ]
     if expand:
-        more["securityFileStatus"] = {"status": "safe"}
+        status = {"status": "safe", "avScan": None, "pickleImportScan": None}
+        more["securityFileStatus"] = status
     files = [{**_entry(file), **more} for path, file in sorted(view.files.items()) if wanted(path)]
     return folders + files
 

@@ -48,7 +48,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         }
         hub.require("org/gated", "hf_right", gated=True)
         hub.require("org/private", "hf_right")
-        with Service(home=root / "home", upstream=hub.url) as service:
+        options = ("--wait", "120")  # machines under test are slow
+        with Service(home=root / "home", upstream=hub.url, options=options) as service:
             yield World(hub=hub, service=service, commits=commits)
 
 
