@@ -47,12 +47,14 @@ def command(
     quiet: bool,
 ) -> int:
     """Convert, or prove a conversion."""
-    from secureload.convert import convert_path, verify_conversion
+    from secureload import sandbox
+    from secureload.convert import convert_path
     from secureload.errors import IntegrityError
 
     if verify:
         try:
-            proofs = verify_conversion(source, destination)
+            with sandbox.forked() as confined:
+                proofs = confined.prove(source, destination)
         except IntegrityError as error:
             if format_ == "json":
                 show_json(_proven(destination, (), problem=error.message))
@@ -65,8 +67,14 @@ def command(
             equal = click.style("equal", fg="green", bold=True)
             say(f"{equal}  {printable(str(destination))}: {len(proofs)} tensors proven equal")
         return 0
-    with progress(quiet=quiet) as shown:
-        made = convert_path(source, destination, max_shard_size=max_shard_size, progress=shown)
+    with progress(quiet=quiet) as shown, sandbox.forked() as confined:
+        made = convert_path(
+            source,
+            destination,
+            max_shard_size=max_shard_size,
+            progress=shown,
+            through=confined.make_path,
+        )
     if format_ == "json":
         show_json(_plain(made.files, made.conversions, made.root))
         return 0

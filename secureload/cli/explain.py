@@ -40,8 +40,9 @@ is that of `secureload scan FILE`, or 2 when there is no pickle in it.
 @format_option("text", "json")
 def command(file: Path, policy_name: str | None, most: int, format_: str) -> int:
     """Explain one file."""
-    from scanner import FileVerdict, Report, ruleset, scan_file
-    from scanner.explain import explain
+    from scanner import FileVerdict, Report, ruleset
+    from scanner.engine import Options
+    from secureload import sandbox
     from secureload.flow import Source
     from secureload.policy import judge_report, scan_options
 
@@ -51,9 +52,10 @@ def command(file: Path, policy_name: str | None, most: int, format_: str) -> int
         raise UsageError(
             f"{file}: not a file", hint="name one file; `secureload scan` takes folders"
         )
-    programs = explain(file, most=most, **options)
+    with sandbox.forked() as confined:
+        explained = confined.explain(file, most=most, options=Options(**options))
     # The steps shown may be cut short, so the verdict is the scanner's on the whole file.
-    scanned = scan_file(file, **options)
+    programs, scanned = explained.programs, explained.result
     judgement = judge_report(Report(files=(scanned,), ruleset=ruleset()), policy)
     if format_ == "json":
         show_json(

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
+from filecmp import cmp
 from pathlib import Path, PurePosixPath
 
 from secureload.convert.configs import scrub
@@ -56,13 +57,14 @@ def check(
     files: Iterable[ArtifactFile],
     conversions: Iterable[Conversion],
     staging: Path,
+    root: Path,
     sources: Mapping[str, str | None],
 ) -> None:
     """Check what a worker says it made against what it was given and what lies in `staging`.
 
-    `sources` are the paths given, each with its SHA-256 or None. Every file there is named,
-    is a plain one of that size, and is a copy of a source, JSON without anything to scrub,
-    or safetensors. Whoever keeps the files measures their digests.
+    `sources` are the paths given, below `root`, each with its SHA-256 or None. Every file
+    made is named, is a plain one of that size, and is a copy of a source, JSON without
+    anything to scrub, or safetensors. Whoever keeps the files measures their digests.
 
     Raises:
         IntegrityError: it is something else.
@@ -83,22 +85,28 @@ def check(
             raise _wrong(f"{path!r} is no plain file")
         if status.st_size != file.size:
             raise _wrong(f"{path!r} is {status.st_size} bytes long, not {file.size}")
-        _check_kind(path, file, staging / path, sources)
+        if path in sources and path not in outputs:
+            _check_copy(path, file, staging / path, root / path, sources[path])
+        _check_kind(path, file, staging / path, copied=path in sources)
 
 
-def _check_kind(
-    path: str, file: ArtifactFile, place: Path, sources: Mapping[str, str | None]
+def _check_copy(
+    path: str, file: ArtifactFile, place: Path, original: Path, expected: str | None
 ) -> None:
+    same = file.sha256 == expected if expected else cmp(place, original, shallow=False)
+    if not same:
+        raise _wrong(f"{path!r} is not the copy that it should be")
+
+
+def _check_kind(path: str, file: ArtifactFile, place: Path, *, copied: bool) -> None:
     if path.endswith(".json"):
         data = _read(place, _JSON_BYTES)
         if scrub(path, data)[0] != data:
             raise _wrong(f"{path!r} still holds what is scrubbed")
     elif path.endswith(_SUFFIX):
         _check_header(path, place, file.size)
-    elif path not in sources:
+    elif not copied:
         raise _wrong(f"{path!r} is neither a copy nor safetensors")
-    elif sources[path] not in (None, file.sha256):
-        raise _wrong(f"{path!r} is not the copy that it should be")
 
 
 def _check_header(path: str, place: Path, size: int) -> None:

@@ -72,8 +72,13 @@ class Scanning:
 
     def work(self, channel: Channel) -> None:
         """Answer each `Found` with a `FileResult`."""
-        os.environ["TMPDIR"] = self.scratch
-        if (tempfile := sys.modules.get("tempfile")) is not None:
-            vars(tempfile)["tempdir"] = None  # found anew, from what was just set
+        unpack_to(self.scratch)
         while True:
             channel.send(examine(channel.receive(Found), self.options))
+
+
+def unpack_to(scratch: str) -> None:
+    """Let temporary files be made in `scratch`."""
+    os.environ["TMPDIR"] = scratch
+    if (tempfile := sys.modules.get("tempfile")) is not None:
+        vars(tempfile)["tempdir"] = None  # found anew, from what was just set

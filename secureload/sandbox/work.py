@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +15,13 @@ from scanner.engine import examine as examine_here
 from secureload.sandbox.jobs import Job, Scanning
 from secureload.sandbox.limits import LIMITS, Limits
 from secureload.sandbox.lockdown import Tier
-from secureload.sandbox.scanning import examine
-from secureload.sandbox.worker import Spawn, Worker, fork
+from secureload.sandbox.scanning import examine, silence
+from secureload.sandbox.worker import SandboxError, Spawn, Worker, WorkerLostError, fork
 
 if TYPE_CHECKING:
     from secureload.convert.folder import Folder
-    from secureload.flow import ArtifactFile, Conversion
+    from secureload.flow import ArtifactFile, Conversion, TensorProof
+    from secureload.sandbox.explaining import Explained
 
 _LOOSEST_FIRST = tuple(Tier)
 
@@ -67,6 +68,7 @@ class Sandbox:
             largest=max(sizes, default=0),
             memory_bytes=self._limits.memory_bytes,
         )
+        found = [replace(item, path=_absolute(item.path)) for item in found]
         return examine(found, options, lambda: self._start(job), self._limits, jobs=self._jobs)
 
     def convert_folder(
@@ -84,12 +86,12 @@ class Sandbox:
         if self._spawn is None:
             self._tiers.add(Tier.NONE)
             return convert_folder(folder, staging, progress=progress)
-        total = sum((folder.root / path).lstat().st_size for path in folder.files)
+        total = _total(folder.root, folder.files)
         job = FolderConversion(
-            root=str(folder.root),
+            root=_absolute(folder.root),
             files=folder.files,
             approved=folder.approved,
-            staging=str(staging),
+            staging=_absolute(staging),
             limit=None,
             verify=True,
             total=total,
@@ -97,8 +99,100 @@ class Sandbox:
         )
         said = converse(self._start(job), total, self._limits, progress)
         files, conversions = said.files or (), said.conversions
-        check(files, conversions, staging, folder.files)
+        check(files, conversions, staging, folder.root, folder.files)
         return files, conversions
+
+    def make_path(
+        self,
+        source: Path,
+        destination: Path,
+        staging: Path,
+        *,
+        limit: int | None,
+        verify: bool,
+        progress: Advance,
+    ) -> Made:
+        """Convert a file, an index or a folder, as `convert.path.make_path` does.
+
+        Raises:
+            SecureloadError: as there; or the worker was lost, or made something else.
+        """
+        from secureload.convert.path import make_path
+        from secureload.sandbox.conversions import PathConversion
+        from secureload.sandbox.converting import check, converse
+
+        if self._spawn is None:
+            self._tiers.add(Tier.NONE)
+            return make_path(
+                source, destination, staging, limit=limit, verify=verify, progress=progress
+            )
+        root, names = _files_of(source)
+        job = PathConversion(
+            source=_absolute(source),
+            destination=_absolute(destination),
+            staging=_absolute(staging),
+            limit=limit,
+            verify=verify,
+            readable=_readable(root, names),
+            total=_total(root, names),
+            memory_bytes=self._limits.memory_bytes,
+        )
+        said = converse(self._start(job), job.total, self._limits, progress)
+        files, conversions = said.files or (), said.conversions
+        check(files, conversions, staging, root, dict.fromkeys(names))
+        return files, conversions
+
+    def prove(self, source: Path, destination: Path) -> tuple[TensorProof, ...]:
+        """Prove a conversion again, as `convert.verify_conversion` does.
+
+        Raises:
+            SecureloadError: as there; or the worker was lost.
+        """
+        from secureload.convert.path import verify_conversion
+        from secureload.sandbox.conversions import Proving
+        from secureload.sandbox.converting import converse
+
+        if self._spawn is None or not (source.exists() and destination.exists()):
+            return verify_conversion(source, destination)
+        sides = [_files_of(side) for side in (source, destination)]
+        job = Proving(
+            source=_absolute(source),
+            destination=_absolute(destination),
+            readable=tuple(path for side in sides for path in _readable(*side)),
+            total=sum(_total(*side) for side in sides),
+            memory_bytes=self._limits.memory_bytes,
+        )
+        return converse(self._start(job), job.total, self._limits, None).proofs or ()
+
+    def explain(self, file: Path, *, most: int, options: Options) -> Explained:
+        """Explain a file's pickles and scan it, as `scanner.explain` and `scan_file` do.
+
+        Raises:
+            SandboxError: no worker could be started, or the file was its end.
+        """
+        from secureload.sandbox.explaining import Explained, Explaining
+
+        size = file.stat().st_size
+        job = Explaining(
+            file=_absolute(file),
+            most=most,
+            options=options,
+            scratch=str(self._scratch),
+            size=size,
+            memory_bytes=self._limits.memory_bytes,
+        )
+        if self._spawn is None:
+            return job.explained()
+        worker = self._start(job)
+        try:
+            return worker.receive(Explained, within=silence(size, self._limits))
+        except WorkerLostError as error:
+            raise SandboxError(
+                f"{file}: the confined worker that read it was lost: {error.why}",
+                hint="the file is damaged or hostile; do not load it",
+            ) from error
+        finally:
+            worker.close()
 
     def _start(self, job: Job) -> Worker:
         assert self._spawn is not None
@@ -143,11 +237,47 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _absolute(path: str | Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100  `resolve` would follow links
+
+
 def _tops(found: Sequence[Found]) -> tuple[str, ...]:
-    """The files, or the folders they lie in: whichever is fewer; below one another once."""
-    folders = sorted({os.path.dirname(os.path.abspath(item.path)) for item in found})  # noqa: PTH100, PTH120
+    """The folders that files lie in, those below one another once, and what links lead to."""
+    files = [item.path for item in found if item.kind == "file"]
+    folders = {os.path.dirname(_absolute(path)) for path in files}  # noqa: PTH120
     tops: list[str] = []
-    for folder in folders:
+    for folder in sorted(folders):
         if not any(folder == top or folder.startswith(top.rstrip("/") + "/") for top in tops):
             tops.append(folder)
-    return tuple(tops)
+    return (*tops, *_targets(files))
+
+
+def _targets(files: Iterable[str]) -> list[str]:
+    """Where those of the files lie that are named by a symbolic link."""
+    return [os.path.realpath(path) for path in files if os.path.islink(path)]  # noqa: PTH114
+
+
+def _files_of(source: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder and the names of the files that a conversion may want to read."""
+    from secureload.convert.path import folder_at
+    from secureload.convert.plan import is_index
+
+    if source.is_dir():
+        return source, tuple(folder_at(source).files)
+    if is_index(source.name):
+        return source.parent, tuple(folder_at(source.parent).files)
+    return source.parent, (source.name,)
+
+
+def _readable(root: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """The folder, or the one file; and what links lead to."""
+    files = [_absolute(root / name) for name in names]
+    return (files[0] if len(files) == 1 else _absolute(root), *_targets(files))
+
+
+def _total(root: Path, names: Iterable[str]) -> int:
+    total = 0
+    for name in names:
+        with suppress(OSError):
+            total += (root / name).stat().st_size
+    return total
