@@ -252,6 +252,7 @@ class TrustedCache:
                 "policy": verdict.policy.digest,
                 "rules": sorted(verdict.rules),
                 "signature": decided.attestation.status.value,
+                "confinement": decided.confinement,
             }
             audit.append(session, at, event[verdict.decision.value], verdict.subject, detail)
             turned = recalls.turned(session, key) if key is not None else ()

@@ -56,7 +56,8 @@ def command(file: Path, policy_name: str | None, most: int, format_: str) -> int
         explained = confined.explain(file, most=most, options=Options(**options))
     # The steps shown may be cut short, so the verdict is the scanner's on the whole file.
     programs, scanned = explained.programs, explained.result
-    judgement = judge_report(Report(files=(scanned,), ruleset=ruleset()), policy)
+    report = Report(files=(scanned,), ruleset=ruleset())
+    judgement = judge_report(report, policy, confined=confined.tier.full)
     if format_ == "json":
         show_json(
             {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scanner import FileResult, Report
     from secureload.policy import Judgement, Policy
     from secureload.policy.compiled import CompiledPolicy
-    from secureload.sandbox import Sandbox
+    from secureload.sandbox import Sandbox, Tier
 
 _HELP = """Scan files and folders, and judge what was found by a policy.
 
@@ -128,7 +128,7 @@ def command(
             done += 1
             shown(f"files scanned, last {file.path}", done, 0)
 
-        report = _scan(paths, policy, include, exclude, jobs, digest, tell)
+        report, tier = _scan(paths, policy, include, exclude, jobs, digest, tell)
     if any(file.findings for file in report):
         from secureload.cli.suppress import named
 
@@ -138,7 +138,7 @@ def command(
         from secureload.cli.suppress import above
 
         report = above(report, Severity[severity_threshold.upper()])
-    judgement = judge_report(report, policy)
+    judgement = judge_report(report, policy, confined=tier.full)
     colour = output is None and wants_colour(sys.stdout)
     text = _render(format_, report, judgement, policy, colour=colour)
     if output is not None:
@@ -159,7 +159,8 @@ def _scan(
     jobs: int,
     digest: bool,
     tell: Callable[[FileResult], None],
-) -> Report:
+) -> tuple[Report, Tier]:
+    """Scan in confined workers; say the loosest tier of them too."""
     from scanner import scan
     from secureload import sandbox
     from secureload.flow import Source
@@ -178,11 +179,11 @@ def _scan(
             **options,
         )
         if len(named) == len(paths):
-            return report
+            return report, confined.tier
         piped = _piped(confined, digest, **options)
     tell(piped)
     files = sorted((*report.files, piped), key=lambda file: file.path)
-    return replace(report, files=tuple(files))
+    return replace(report, files=tuple(files)), confined.tier
 
 
 def _piped(confined: Sandbox, digest: bool, **options: Any) -> FileResult:

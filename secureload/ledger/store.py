@@ -48,6 +48,7 @@ def record_decision(session: Session, decided: Decided, at: str) -> str:
         policy=verdict.policy.name,
         policy_digest=verdict.policy.digest,
         ruleset=verdict.ruleset,
+        confinement=decided.confinement,
         document=_document(verdict),
         decided_at=at,
     )
@@ -121,6 +122,7 @@ def record_admission(
         "policy": decided.verdict.policy.digest,
         "repository": key.repository,
         "signature": decided.attestation.status.value,
+        "confinement": decided.confinement,
     }
     if verifier:
         detail["verifier"] = verifier

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration: the schema that this file describes."""
 
 
@@ -71,6 +71,8 @@ class Verdict(Base):
     policy: Mapped[str]
     policy_digest: Mapped[str]
     ruleset: Mapped[str]
+    confinement: Mapped[str] = mapped_column(server_default="none")
+    """The sandbox tier in which the files were read."""
     document: Mapped[str]
     """A `flow.Verdict` in JSON."""
     decided_at: Mapped[str]

@@ -84,19 +84,19 @@ def decide(
 
     `mended` names the rules whose findings the later stages remove from what is loaded (a
     key scrubbed from a configuration): those only warn. `confined` says that the files were
-    read in a sandbox, `signing` that there is a key to sign evidence with. Without snapshot and
-    report there is never an approval.
+    read in full confinement, `signing` that there is a key to sign evidence with. Without
+    snapshot and report there is never an approval.
     """
     topics = policy.topics(listing.source)
     objections = [
         *_before_bytes(listing, attestation, policy, None),
         *_remote_code(listing, requested=remote_code_requested),
-        *_confinement(topics, confined=confined),
         *_evidence(topics, signing=signing),
     ]
     if snapshot is not None:
         objections += _limits(topics, [(file.path, file.size) for file in snapshot.files])
     if report is not None:
+        objections += _confinement(topics, confined=confined)
         objections += _scanned(report, topics, mended)
     if snapshot is not None and report is not None:
         objections += _coverage(snapshot, report)
@@ -130,10 +130,16 @@ def decide_early(
     return _judge(objections, policy.topics(listing.source).mode).reasons
 
 
-def judge_report(report: Report, policy: Policy | CompiledPolicy) -> Judgement:
+def judge_report(
+    report: Report, policy: Policy | CompiledPolicy, *, confined: bool = False
+) -> Judgement:
     """Judge files alone, as `secureload scan` does: no source, no signature."""
     topics = policy.topics(Source(kind="local", location=""))
-    return _judge(list(_scanned(report, topics, frozenset())), topics.mode)
+    objections = [
+        *_confinement(topics, confined=confined),
+        *_scanned(report, topics, frozenset()),
+    ]
+    return _judge(objections, topics.mode)
 
 
 def accept(
@@ -310,7 +316,8 @@ def _confinement(topics: Topics, *, confined: bool) -> Iterator[_Objection]:
     if topics.sandbox == "required" and not confined:
         yield _deny(
             "sandbox",
-            "the files were not read in confinement, which this policy demands",
+            "the files were not read in full confinement, which this policy demands; "
+            "`secureload doctor` tells what this machine lacks",
             "",
             "spec.sandbox",
             "required",

@@ -135,7 +135,7 @@ class Topics(Topic, frozen=True, kw_only=True):
     `mode`: `enforce` refuses; `warn` and `audit` admit, mention or only record what enforce
     would refuse, except what is malicious, badly signed or would run code. `scope` is what
     to fetch and scan: what the library needs, or all. `sandbox: required` refuses where the
-    files were not read in confinement.
+    files were not read in full confinement.
     """
 
     mode: Literal["audit", "warn", "enforce"] = "enforce"

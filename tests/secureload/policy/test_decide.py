@@ -84,6 +84,7 @@ def ask(
     source: Source | None = None,
     stored: tuple[StoredFile, ...] | None = None,
     claims: tuple[FileClaim, ...] = (FileClaim(path="model.bin", size=7),),
+    confined: bool = True,
     **options: Any,
 ) -> tuple[Verdict, Approval | None]:
     listing = Listing(
@@ -98,7 +99,9 @@ def ask(
         )
     snapshot = Snapshot(listing=listing, root=Path("/q"), files=stored)
     report = Report(files=results, ruleset="r1")
-    return policy.decide("org/model", listing, signed(status), snapshot, report, by, **options)
+    return policy.decide(
+        "org/model", listing, signed(status), snapshot, report, by, confined=confined, **options
+    )
 
 
 CLEAN = scanned()
@@ -201,6 +204,7 @@ def test_every_reason_is_listed(tmp_path: Path) -> None:
         source=Source(kind="hub", location="org/model", revision="main"),
         claims=(FileClaim(path="code.py", size=1),),
         remote_code_requested=True,
+        confined=False,
     )
     assert approval is None
     assert verdict.rules == {
@@ -209,6 +213,16 @@ def test_every_reason_is_listed(tmp_path: Path) -> None:
     }  # fmt: skip
     assert all(reason.setting.startswith("spec.") for reason in verdict.reasons)
     assert len([reason for reason in verdict.reasons if reason.rule == "limits"]) == 3
+
+
+def test_strict_alone_refuses_what_was_not_read_in_full_confinement() -> None:
+    for name in policy.SHIPPED:
+        verdict, approval = ask(shipped(name), CLEAN, confined=False)
+        assert verdict.rules == ({"sandbox"} if name == "strict" else set())
+        assert (approval is None) is (name == "strict")
+        report = Report(files=(CLEAN,), ruleset="r")
+        judged = policy.judge_report(report, shipped(name), confined=False)
+        assert (judged.decision is Decision.DENY) is (name == "strict")
 
 
 def test_each_reading_of_a_polyglot_counts(tmp_path: Path) -> None:
@@ -325,7 +339,8 @@ def test_a_rule_may_refuse_by_name_with_its_own_words(tmp_path: Path) -> None:
 
 def test_files_alone_are_judged_without_source_or_signature() -> None:
     def judged(name: str, *results: FileResult) -> Decision:
-        return policy.judge_report(Report(files=results, ruleset="r"), shipped(name)).decision
+        report = Report(files=results, ruleset="r")
+        return policy.judge_report(report, shipped(name), confined=True).decision
 
     for name in policy.SHIPPED:
         assert judged(name, CLEAN) is Decision.ALLOW

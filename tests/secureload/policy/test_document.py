@@ -60,6 +60,7 @@ def test_strict_demands_a_publisher_and_checks_digests() -> None:
     assert (identity.absent, identity.unknown_key, identity.platform_attested) == ("deny",) * 3
     assert base.revision.branches == "resolve-and-lock"
     assert base.cache.verify == "always"
+    assert base.sandbox == "required"
     assert base.mode == "enforce"
 
 
