@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 
 from scanner.facts import Fact, MemberFact, ProblemFact
@@ -27,6 +28,7 @@ from scanner.rules import judge
 Progress = Callable[[FileResult], None]
 
 _HASHED = 1 << 20
+_MOST_BESIDE = 5_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -290,11 +292,11 @@ def _result(shown: str, view: memoryview, options: Options, folder: str | None) 
         name=shown.rpartition("/")[2],
         path=shown,
         limits=limits,
-        budget=Budget(limits),
+        budget=Budget(limits, len(view)),
         profiles=options.profiles,
         allow=options.allow,
         second=options.second,
-        siblings=None if folder is None else partial(_beside, folder),
+        siblings=None if folder is None else _Beside(folder),
     )
     facts: list[Fact] = []
     facts.append(
@@ -315,8 +317,36 @@ def _result(shown: str, view: memoryview, options: Options, folder: str | None) 
     return _tell(shown, label, len(view), sha256, status, facts, limits)
 
 
-def _beside(folder: str, name: str) -> bool:
-    return os.path.lexists(os.path.join(folder, name))  # noqa: PTH118
+class _Beside:
+    """The plain files in a folder; links are not followed."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder or "."
+
+    def names(self) -> list[str]:
+        """All of them in order; none when there are more than anyone keeps beside a model."""
+        try:
+            with os.scandir(self._folder) as entries:
+                found = [entry.name for entry in islice(entries, _MOST_BESIDE + 1)]
+        except OSError:
+            return []
+        return sorted(found) if len(found) <= _MOST_BESIDE else []
+
+    def read(self, name: str, most: int) -> bytes | None:
+        """The whole of one, None when it is too long or cannot be read."""
+        path = os.path.join(self._folder, name)  # noqa: PTH118
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        try:
+            with open(fd, "rb", buffering=0) as file:  # noqa: PTH123
+                state = os.fstat(fd)
+                if not stat.S_ISREG(state.st_mode) or state.st_size > most:
+                    return None
+                return file.read(most)
+        except OSError:
+            return None
 
 
 def _name_facts(blob: Blob) -> Iterator[ProblemFact]:

@@ -56,7 +56,7 @@ def explain(
                 name=Path(path).name,
                 path=Path(path).name,
                 limits=limits,
-                budget=Budget(limits),
+                budget=Budget(limits, len(held.view)),
                 profiles=profiles,
                 allow=allow,
             )

@@ -30,6 +30,12 @@ class Limits:
     expanded_bytes: int = 16 << 30
     """Most bytes unpacked from the compressed members of one file, all levels together."""
 
+    expanded_free: int = 1 << 30
+    """Bytes that any file may unpack to: some seconds of work, whatever was packed."""
+
+    expanded_times: int = 20
+    """Beyond that, most bytes unpacked per byte of the file; weights pack far less well."""
+
     expansion_ratio: int = 1_100
     """Most bytes out per byte in; deflate itself cannot do more than about 1,032."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import field, replace
 from typing import Any, Protocol
 
@@ -32,11 +32,22 @@ class UnpackError(Exception):
         self.message = message
 
 
-class Budget:
-    """How many more bytes may be unpacked from one file."""
+class Folder(Protocol):
+    """The neighbours of a file, for the few formats whose meaning hangs on them."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.left = limits.expanded_bytes
+    def names(self) -> Iterable[str]:
+        """Base names, this file's own among them."""
+
+    def read(self, name: str, most: int) -> bytes | None:
+        """A neighbour's bytes; None when it is no plain file of at most `most` bytes."""
+
+
+class Budget:
+    """How many more bytes may be unpacked from one file of `size` bytes."""
+
+    def __init__(self, limits: Limits, size: int = 0) -> None:
+        most = max(limits.expanded_free, size * limits.expanded_times)
+        self.left = min(limits.expanded_bytes, most)
         self.ratio = limits.expansion_ratio
 
     def spend(self, count: int) -> None:
@@ -74,8 +85,8 @@ class Blob:
     """Dotted globals that the caller's policy admits beside them."""
     second: str = "auto"
     """When a second reading of a pickle is taken: `auto`, `always` or `never`."""
-    siblings: Callable[[str], bool] | None = field(default=None, compare=False)
-    """Whether a name exists beside the file; None when that cannot be told."""
+    siblings: Folder | None = field(default=None, compare=False)
+    """What lies beside the file, in its folder or its archive; None when that is not known."""
 
     def head(self, count: int) -> bytes:
         """The first `count` bytes, or fewer."""
@@ -91,7 +102,9 @@ class Blob:
         """A `ProblemFact` about this blob."""
         return ProblemFact(where=self.where(offset), kind=kind, message=message, fatal=fatal)
 
-    def inner(self, data: memoryview, name: str, *, hint: str = "") -> Blob:
+    def inner(
+        self, data: memoryview, name: str, *, hint: str = "", siblings: Folder | None = None
+    ) -> Blob:
         """A blob found inside this one, one level deeper."""
         return replace(
             self,
@@ -100,7 +113,7 @@ class Blob:
             member=name if self.member is None else f"{self.member}!{name}",
             depth=self.depth + 1,
             hint=hint,
-            siblings=None,
+            siblings=siblings,
         )
 
     def text(self) -> str | None:

@@ -11,6 +11,7 @@ Source: PKWARE APPNOTE.TXT 6.3.10; torch's writer (flag 0x0808, `FB` padding, CR
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TypeAlias
@@ -110,6 +111,13 @@ class _Ending:
 def looks_like_zip(data: Buffer) -> bool:
     """Whether an end record lies where readers look for one."""
     return END in bytes(data[max(0, len(data) - _TAIL) :])
+
+
+def end_records(data: Buffer) -> list[int]:
+    """Where end records begin in the tail, each of which some reader could take."""
+    start = max(0, len(data) - _TAIL)
+    tail = bytes(data[start:])
+    return [start + match.start() for match in re.finditer(re.escape(END), tail)]
 
 
 def read_directory(source: Buffer | BinaryIO, *, members: int = 200_000) -> Directory:

@@ -40,16 +40,21 @@ class Format:
 
 _FIRST = {
     "gguf": b"G",
+    "keras_metadata": b"\n",
     "msgpack": bytes((*range(0x81, 0x90), 0xDE, 0xDF)),
     "numpy": b"\x93",
     "onnx": b"\x08",
     "sentencepiece": b"\n",
+    "sevenzip": b"7",
     "tensorflow": b"\x08\n",
+    "tf_checkpoint": b"\0",
+    "tf_fingerprint": b"\x08",
     "torch_legacy": b"\x80",
+    "ubjson": b"{",
 }
 """The bytes that each of these formats may begin with; a file of it is imported only then."""
 
-_TEXTUAL = frozenset({"jinja", "json", "keras_config", "python", "yaml"})
+_TEXTUAL = frozenset({"jinja", "json", "keras_config", "python", "tensorflow_text", "yaml"})
 """Formats that only text can be; imported only for text."""
 
 

@@ -7,6 +7,7 @@ or a module outside Keras.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,23 @@ from scanner.reader import Blob
 _OWN = ("keras", "tensorflow", "tf_keras", "builtins", "keras_core")
 _LAMBDAS = frozenset({"Lambda", "__lambda__", "function", "_tf_keras_function"})
 _CALLABLES = frozenset({"TFOpLambda", "SlicingOpLambda", "TFClassMethodDispatcher"})
+_ARITHMETIC = re.compile(
+    r"(?:math|nn|linalg|signal|sparse|bitwise|random|compat\.v1\.(?:math|nn)|keras\.backend"
+    r"|image|__operators__)\.[a-z_0-9.]{1,60}"
+    r"|(?:abs|add|argmax|argmin|boolean_mask|broadcast_to|cast|clip_by_value|concat|convert_to_tensor"
+    r"|cos|cumsum|einsum|equal|exp|expand_dims|eye|fill|floor|gather|gather_nd|greater|identity"
+    r"|less|matmul|maximum|meshgrid|minimum|multiply|norm|not_equal|one_hot|ones|ones_like|pad"
+    r"|pow|range|rank|repeat|reshape|reverse|reverse_sequence|roll|round|scatter_nd|sequence_mask"
+    r"|shape|sigmoid|sign|sin|size|slice|sort|split|sqrt|square|squeeze|stack|strided_slice"
+    r"|subtract|tanh|tensordot|tile|transpose|truediv|unstack|where|zeros|zeros_like"
+    r"|reduce_[a-z]{3,12}|compat\.v1\.(?:shape|transpose|squeeze|where|gather|image\.[a-z_]{1,40}))"
+)
+"""Functions over tensors alone: none of these opens a file or takes a function."""
+_OPTIMIZERS = frozenset(
+    """Adam AdamW Adamax Adadelta Adagrad Adafactor Ftrl Lion Lamb LossScaleOptimizer Nadam
+    RMSprop SGD""".split()  # noqa: SIM905
+)
+"""What Keras 2 itself registers under the name that it gives to users' classes."""
 
 
 def code_in(blob: Blob, document: Any) -> Iterator[Fact]:
@@ -42,11 +60,17 @@ def _object(blob: Blob, value: dict[str, Any]) -> Iterator[Fact]:
     elif name in _CALLABLES:
         function = config.get("function") if isinstance(config, dict) else None
         detail = str(function or name)
+        if name != "TFClassMethodDispatcher" and (
+            name == "SlicingOpLambda" or _ARITHMETIC.fullmatch(detail)
+        ):
+            return
         yield _fact(blob, "keras-op", detail[:200], "a TensorFlow function called by name")
     elif isinstance(module, str) and module.partition(".")[0] not in _OWN:
         yield _fact(blob, "keras-custom", f"{module}.{name}"[:200], "a class outside Keras")
     elif isinstance(registered, str) and ">" in registered:
         yield _fact(blob, "keras-custom", registered[:200], "a class registered by its user")
+    elif name.removeprefix("Custom>") in _OPTIMIZERS:
+        return
     elif ">" in name:
         yield _fact(blob, "keras-custom", name[:200], "a class registered by its user")
 

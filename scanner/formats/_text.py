@@ -22,6 +22,13 @@ def is_text(blob: Blob, *, most: int = 1 << 16) -> bool:
     return True
 
 
+def is_legacy_text(head: bytes) -> bool:
+    """Whether it may be text in an 8-bit code: mostly ASCII, and without control characters."""
+    if not head or _CONTROL.search(head):
+        return False
+    return sum(byte > 0x7F for byte in head) * 4 < len(head)
+
+
 def first_word(blob: Blob) -> bytes:
     """The head without byte order mark and leading white space, up to 64 bytes."""
     return blob.head(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:64]

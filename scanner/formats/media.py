@@ -23,7 +23,21 @@ def recognise(blob: Blob) -> bool:
         return int.from_bytes(head[2:6], "little") == len(blob.data)
     if head[:4] == b"RIFF":
         return head[8:12] in (b"WAVE", b"WEBP", b"AVI ")
+    if head[:4] == b"\0\0\1\0":
+        return _is_icon(blob)
     return head.startswith(_MAGIC[:4] + _MAGIC[5:-1]) or head[4:8] == b"ftyp"
+
+
+def _is_icon(blob: Blob) -> bool:
+    """Whether each picture of an icon file lies in it, behind the list of them."""
+    count = int.from_bytes(blob.head(6)[4:], "little")
+    first = 6 + 16 * count
+    for at in range(6, first, 16):
+        entry = bytes(blob.data[at : at + 16])
+        size, offset = int.from_bytes(entry[8:12], "little"), int.from_bytes(entry[12:], "little")
+        if len(entry) < 16 or offset < first or offset + size > len(blob.data):
+            return False
+    return 0 < count <= 100
 
 
 def read(blob: Blob) -> Read:

@@ -9,7 +9,8 @@ import re
 
 from scanner.facts import CodeFact, MemberFact
 from scanner.formats import Format, Read
-from scanner.formats._protobuf import BYTES, VARINT, WireError, fields, shape, text
+from scanner.formats._onnx import INSIDE, entry, is_model
+from scanner.formats._protobuf import BYTES, WireError, fields, text
 from scanner.reader import Blob
 
 _DOMAINS = frozenset(
@@ -17,20 +18,13 @@ _DOMAINS = frozenset(
      "ai.onnx.preview", "com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental",
      "org.pytorch.aten"}
 )  # fmt: skip
-_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
 _OUTSIDE = re.compile(r"^(?:[/\\~]|[A-Za-z]:|[a-z][a-z0-9+.-]*://)|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
 _MOST = 5_000_000
 
 
 def recognise(blob: Blob) -> bool:
-    """Whether it has an IR version, a graph and operator sets."""
-    if blob.head(1) != b"\x08":
-        return False
-    found = shape(blob.data, most=200)
-    if found is None or found[0] != (1, VARINT):
-        return False
-    numbers = {number for number, _ in found}
-    return numbers <= _FIELDS and (7, BYTES) in found
+    """Whether it has an IR version and a graph."""
+    return is_model(blob.data)
 
 
 def read(blob: Blob) -> Read:
@@ -49,9 +43,9 @@ def read(blob: Blob) -> Read:
                     return
                 if wire != BYTES or not isinstance(value, memoryview):
                     continue
-                inner = _INSIDE.get((kind, number))
+                inner = INSIDE.get((kind, number))
                 if inner == "entry":
-                    key, content = _entry(value)
+                    key, content = entry(value)
                     external[key] = content
                 elif inner is not None:
                     pending.append((inner, value))
@@ -73,20 +67,5 @@ def read(blob: Blob) -> Read:
             detail="operators that a library of its own provides",
         )  # fmt: skip
 
-
-def _entry(data: memoryview) -> tuple[str, str]:
-    parts = {number: text(value) for number, wire, value in fields(data) if wire == BYTES}
-    return parts.get(1, ""), parts.get(2, "")
-
-
-_INSIDE = {
-    ("model", 7): "graph", ("model", 8): "opset", ("model", 25): "function",
-    ("model", 20): "training", ("training", 1): "graph", ("training", 2): "graph",
-    ("graph", 1): "node", ("graph", 5): "tensor", ("graph", 15): "sparse",
-    ("function", 7): "node", ("function", 9): "opset", ("node", 5): "attribute",
-    ("attribute", 5): "tensor", ("attribute", 6): "graph", ("attribute", 10): "tensor",
-    ("attribute", 11): "graph", ("attribute", 22): "sparse", ("attribute", 23): "sparse",
-    ("sparse", 1): "tensor", ("sparse", 2): "tensor", ("tensor", 13): "entry",
-}  # fmt: skip
 
 FORMAT = Format(name="onnx", recognise=recognise, read=read)

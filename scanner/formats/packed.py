@@ -1,7 +1,7 @@
 """One compressed stream around something else: gzip, bzip2, xz, lzma, zlib, zstd, lz4.
 
 joblib unpacks these by their first bytes before it unpickles, so what lies inside is read
-as the file itself. zstd and lz4 need optional libraries; without them the file fails.
+as the file itself. What is unpacked at once is bounded, whatever the packed bytes declare.
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ from scanner.reader import Blob, UnpackError, collect
 _GZIP, _BZIP2, _XZ, _ZSTD, _LZ4 = (
     b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18",
 )  # fmt: skip
+_SKIPPED = b"\x2a\x4d\x18"
+"""The end of the magic number of frames that zstd and lz4 readers step over."""
 _OLD_ZFILE = b"ZF0x"
 _STEP = 1 << 18
 _MEMORY = 256 << 20
 _SALVAGED = 1 << 20
-_DAMAGE = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, MemoryError)
+_DAMAGE = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, MemoryError, RuntimeError)
 
 
 def label(blob: Blob) -> str:
     """Which compression it is, `` for none."""
     head = blob.head(16)
+    if head[1:4] == _SKIPPED and head[0] & 0xF0 == 0x50:
+        return "zstd"
     for magic, name in ((_GZIP, "gzip"), (_XZ, "xz"), (_ZSTD, "zstd"), (_LZ4, "lz4")):
         if head.startswith(magic):
             return name
@@ -72,9 +76,6 @@ def read(blob: Blob) -> Read:
     except UnpackError as error:
         yield blob.problem(error.kind, error.message, fatal=True)
         return
-    except ImportError:
-        yield blob.problem("unsupported-compression", f"no library here unpacks {kind}", fatal=True)
-        return
     for fault in wrong:
         if isinstance(fault, _StrayError):
             yield blob.problem(fault.kind, fault.message, offset=fault.at)
@@ -109,8 +110,7 @@ def _pieces(blob: Blob, kind: str) -> Iterator[bytes]:
     if kind == "joblib-zfile":
         head = _zfile_head(data)
         return _streams(data, head, lambda: zlib.decompressobj(15))
-    make = _MAKERS.get(kind)
-    return _optional(data, kind) if make is None else _streams(data, 0, make)
+    return _zstd(data) if kind == "zstd" else _streams(data, 0, _MAKERS[kind])
 
 
 _MAKERS: dict[str, Callable[[], Any]] = {
@@ -119,6 +119,7 @@ _MAKERS: dict[str, Callable[[], Any]] = {
     "bzip2": bz2.BZ2Decompressor,
     "xz": lambda: lzma.LZMADecompressor(memlimit=_MEMORY),
     "lzma": lambda: lzma.LZMADecompressor(memlimit=_MEMORY),
+    "lz4": lambda: _lz4(),
 }
 
 
@@ -157,7 +158,7 @@ def _streams(data: memoryview, at: int, make: Callable[[], Any]) -> Iterator[byt
             raise UnpackError("damaged", f"compressed data is damaged ({error})") from error
         if not unpack.eof:
             raise UnpackError("incomplete", "compressed data is cut off")
-        at -= len(unpack.unused_data)
+        at -= len(unpack.unused_data or b"")
         while at < len(data) and not any(data[at : at + 4096]):
             at += 4096
 
@@ -185,28 +186,21 @@ def _salvaged(unpack: Any, data: memoryview, given: int) -> Iterator[bytes]:
             return
 
 
-def _optional(data: memoryview, kind: str) -> Iterator[bytes]:
-    import importlib
+def _lz4() -> Any:
+    import lz4.frame
 
-    if kind == "zstd":
-        library: Any = importlib.import_module("zstandard")
-        unpack: Any = library.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
-    else:
-        library = importlib.import_module("lz4.frame")
-        unpack = library.LZ4FrameDecompressor()
-    for start in range(0, len(data), 1 << 16):
-        try:
-            yield unpack.decompress(bytes(data[start : start + (1 << 16)]))
-        except Exception as error:
-            raise UnpackError("damaged", f"compressed data is damaged ({error})") from error
-        if getattr(unpack, "eof", False):
-            left = len(getattr(unpack, "unused_data", b"") or b"")
-            end = min(len(data), start + (1 << 16)) - left
-            if end < len(data):
-                raise _StrayError(end)
-            return
-    if not getattr(unpack, "eof", True):
+    return lz4.frame.LZ4FrameDecompressor()
+
+
+def _zstd(data: memoryview) -> Iterator[bytes]:
+    from scanner.formats._zstd import frames_end, unzstd
+
+    end, whole = frames_end(data)
+    yield from unzstd(data[:end])
+    if not whole:
         raise UnpackError("incomplete", "compressed data is cut off")
+    if end < len(data):
+        raise _StrayError(end)
 
 
 FORMAT = Format(name="packed", recognise=recognise, read=read, label=label)

@@ -17,6 +17,7 @@ from scanner.facts import CallFact, Fact, ImportFact, PersistentIdFact, StateFac
 from scanner.findings import Severity
 from scanner.formats import Format, Read
 from scanner.formats import _torch_legacy as torch_legacy
+from scanner.formats._safetensors import safetensors_head
 from scanner.formats._text import is_text
 from scanner.pickles.allowlist import PROFILES, Allowlist, allowlist, torchscript_allowlist
 from scanner.pickles.machine import Interpretation, interpret
@@ -38,7 +39,8 @@ def recognise(blob: Blob) -> bool:
     if len(head) < 2 or head[0] not in _OPCODES:
         return False
     if head[0] == 0x80:
-        return head[1] <= 5
+        # The length of a safetensors header may read like PROTO; what follows then does not.
+        return head[1] <= 5 and (not safetensors_head(blob.head(9)) or _gets_somewhere(blob))
     return _gets_somewhere(blob)
 
 
@@ -58,7 +60,9 @@ def _gets_somewhere(blob: Blob) -> bool:
         # a pickle to its last byte.
         whole = bool(seen.ends) and seen.ends[-1] == len(blob.data) and seen.complete
         return ends and (imports or whole)
-    return imports or ends
+    # What only ends, with more behind it, did nothing: chance reads a few numbers like that.
+    longer = seen.opcodes >= limits.pickle_opcodes
+    return imports or (ends and (longer or seen.ends[-1] == len(blob.data)))
 
 
 @cache

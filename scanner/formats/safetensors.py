@@ -11,6 +11,7 @@ import json
 from scanner.facts import ConfigFact
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
+from scanner.formats._safetensors import safetensors_head
 from scanner.reader import Blob
 
 _BITS = {
@@ -23,11 +24,7 @@ _BITS = {
 
 def recognise(blob: Blob) -> bool:
     """Whether a plausible header length is followed by a JSON object."""
-    head = blob.head(9)
-    if len(head) < 9 or head[8:9] != b"{":
-        return False
-    length = int.from_bytes(head[:8], "little")
-    return length < 1 << 40
+    return safetensors_head(blob.head(9))
 
 
 def read(blob: Blob) -> Read:

@@ -51,6 +51,21 @@ def label(blob: Blob) -> str:
     return "torch-tar" if names >= _TORCH else "tar"
 
 
+def spans(blob: Blob) -> list[tuple[int, int]]:
+    """Where the data of plain members lie, as far as the archive can be read."""
+    import tarfile
+
+    found: list[tuple[int, int]] = []
+    try:
+        with tarfile.TarFile(fileobj=View(blob.data)) as archive:
+            for info, _ in zip(archive, range(blob.limits.members), strict=False):
+                if info.isreg() and not info.issparse():
+                    found.append((info.offset_data, info.offset_data + info.size))
+    except (tarfile.TarError, ValueError, OSError, EOFError, OverflowError):
+        pass
+    return found
+
+
 def read(blob: Blob) -> Read:
     """Yield the members and what they hold."""
     import tarfile

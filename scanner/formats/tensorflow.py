@@ -1,4 +1,4 @@
-"""TensorFlow SavedModels and frozen graphs: which operations the graph would run.
+"""TensorFlow SavedModels, meta graphs and frozen graphs: which operations the graph would run.
 
 Operations are listed from nodes and library functions at any depth, by walking the wire
 format. Those that call Python, or open, write or list files while the model runs, are code.
@@ -13,7 +13,7 @@ from scanner.formats import Format, Read
 from scanner.formats._protobuf import BYTES, VARINT, WireError, fields, shape, text
 from scanner.reader import Blob
 
-_DANGEROUS = frozenset(
+DANGEROUS = frozenset(
     [
         "PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles",
         "WholeFileReader", "WholeFileReaderV2", "FixedLengthRecordReader", "TextLineReader",
@@ -28,26 +28,48 @@ _DANGEROUS = frozenset(
         "SnapshotDatasetV2", "FileSystemSetConfiguration", "WriteSummary", "ImmutableConst",
     ]
 )  # fmt: skip
-_SAVING = frozenset({"SaveV2", "MergeV2Checkpoints", "ShardedFilename"})
-"""Every SavedModel has these in its saver; they run when someone saves."""
+"""Operations that call Python, or open, write or list files or connections."""
+
+_SAVING = frozenset({"SaveV2", "Save", "SaveSlices", "MergeV2Checkpoints", "ShardedFilename"})
+"""Every SavedModel and meta graph has these in its saver; they run when someone saves."""
 _MOST = 2_000_000
 
 
 def recognise(blob: Blob) -> bool:
-    """Whether it is a schema version with graphs, or a list of nodes."""
+    """Whether it is a schema version with graphs, a meta graph, or a list of nodes."""
+    return bool(_kind(blob))
+
+
+def _kind(blob: Blob) -> str:
+    """`saved`, `meta`, `graph`, or nothing."""
     head = blob.head(2)
     if head[:1] == b"\x08":
-        return len(head) == 2 and head[1] == 1 and _is_saved_model(blob)
+        return "saved" if head[1:] == b"\x01" and _is_saved_model(blob) else ""
     if head[:1] != b"\x0a":
-        return False
+        return ""
+    if _is_graph(blob.data):
+        return "graph"
     try:
         for number, wire, value in fields(blob.data):
+            if wire != BYTES or number > 7 or not isinstance(value, memoryview):
+                return ""
+            if number == 2:
+                return "meta" if _is_graph(value) else ""
+    except WireError:
+        pass
+    return ""
+
+
+def _is_graph(data: memoryview) -> bool:
+    """Whether the first field is a node with a name and an operation."""
+    try:
+        for number, wire, value in fields(data):
             if number != 1 or wire != BYTES or not isinstance(value, memoryview):
                 return False
             node = shape(value)
             return node is not None and node[:2] == [(1, BYTES), (2, BYTES)]
     except WireError:
-        return False
+        pass
     return False
 
 
@@ -58,8 +80,8 @@ def _is_saved_model(blob: Blob) -> bool:
 
 def read(blob: Blob) -> Read:
     """Yield each dangerous operation once."""
-    saved = blob.head(1) == b"\x08"
-    pending: list[tuple[str, memoryview]] = [("saved" if saved else "graph", blob.data)]
+    whole = _kind(blob)
+    pending: list[tuple[str, memoryview]] = [(whole, blob.data)]
     seen: dict[str, int] = {}
     steps = 0
     try:
@@ -80,11 +102,16 @@ def read(blob: Blob) -> Read:
     except WireError as error:
         yield blob.problem("malformed", f"the graph is damaged: {error}", fatal=True)
     for name in sorted(seen):
-        if name in _DANGEROUS and not (saved and name in _SAVING):
-            yield CodeFact(
-                where=blob.where(), count=seen[name], language="tensorflow-op", names=(name,),
-                detail="runs Python or touches files",
-            )  # fmt: skip
+        if name in DANGEROUS and not (whole != "graph" and name in _SAVING):
+            yield dangerous(blob, name, seen[name])
+
+
+def dangerous(blob: Blob, name: str, count: int) -> CodeFact:
+    """The fact that a graph has this operation."""
+    return CodeFact(
+        where=blob.where(), count=count, language="tensorflow-op", names=(name,),
+        detail="runs Python or touches files",
+    )  # fmt: skip
 
 
 _INSIDE = {

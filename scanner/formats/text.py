@@ -7,7 +7,7 @@ have readers of their own. An empty file is text too.
 from __future__ import annotations
 
 from scanner.formats import Format, Read
-from scanner.formats._text import is_text
+from scanner.formats._text import is_legacy_text, is_text
 from scanner.reader import Blob
 
 
@@ -21,7 +21,7 @@ def recognise(blob: Blob) -> bool:
         except UnicodeDecodeError:
             return False
         return True
-    return is_text(blob, most=1 << 20)
+    return is_text(blob, most=1 << 20) or is_legacy_text(blob.head(1 << 20))
 
 
 def read(blob: Blob) -> Read:

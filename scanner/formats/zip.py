@@ -12,8 +12,11 @@ from collections.abc import Iterator
 
 from scanner.facts import CodeFact, Fact, MemberFact, PersistentIdFact, ProblemFact
 from scanner.findings import Where
-from scanner.formats import Format, Read
+from scanner.formats import Format, Read, tar
+from scanner.formats._sevenzip import MAGIC as SEVENZIP
+from scanner.formats._sevenzip import packed_span
 from scanner.formats._torch_legacy import WIDTHS
+from scanner.formats._zstd import unzstd
 from scanner.formats.pickle import interpreted, second
 from scanner.pickles.persistent import torch as torch_ids
 from scanner.pickles.values import Global, Value
@@ -34,6 +37,7 @@ from scanner.zips import (
     ZSTD,
     Directory,
     Member,
+    end_records,
     looks_like_zip,
     read_directory,
 )
@@ -43,8 +47,24 @@ _CHECKED = 64 << 20
 
 
 def recognise(blob: Blob) -> bool:
-    """Whether an end record lies in the tail, or the file begins with a local header."""
-    return blob.head(4) == LOCAL or (len(blob.data) >= 22 and looks_like_zip(blob.data))
+    """Whether an end record lies in the tail, or the file begins with a local header.
+
+    The end record of an archive that a tar or 7z stores as a member belongs to the member.
+    """
+    if blob.head(4) == LOCAL:
+        return True
+    if len(blob.data) < 22 or not looks_like_zip(blob.data):
+        return False
+    if blob.head(6) == SEVENZIP:
+        return not _within(end_records(blob.data), [packed_span(blob.data)])
+    if tar.recognise(blob):
+        return not _within(end_records(blob.data), tar.spans(blob))
+    return True
+
+
+def _within(places: list[int], spans: list[tuple[int, int]]) -> bool:
+    """Whether every end record lies inside one of the members' data."""
+    return all(any(start <= at and at + 22 <= end for start, end in spans) for at in places)
 
 
 def _kind(directory: Directory) -> str:
@@ -185,8 +205,7 @@ def _open(blob: Blob, member: Member) -> tuple[memoryview, list[ProblemFact]] | 
         elif member.method == LZMA:
             data = collect(unlzma_member(packed), blob.budget, len(packed) * 10)
         elif member.method == ZSTD:
-            return say("unsupported-method", "compressed with zstd, which this reader lacks",
-                       fatal=True)  # fmt: skip
+            data = collect(unzstd(packed), blob.budget, len(packed) * 40)
         else:
             return say("unsupported-method", f"compression method {member.method}", fatal=True)
     except UnpackError as error:

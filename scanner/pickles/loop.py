@@ -5,6 +5,7 @@ The opcodes of which most pickles consist are handled in the loop itself; the ot
 
 from __future__ import annotations
 
+from operator import length_hint
 from struct import Struct
 from typing import Final, NoReturn
 
@@ -153,6 +154,7 @@ class Machine(Effects):
         append = stack.append
         rare = RARE
         opcodes_left = self.limits.pickle_opcodes - self.opcodes
+        ticks = iter(range(0))
         try:
             while True:
                 if opcodes_left <= 0:
@@ -164,7 +166,8 @@ class Machine(Effects):
                     raise Stopped("limit-reached", "marks nest deeper than any pickler writes")
                 if len(stack) + len(memo) + self.created > _WIDEST:
                     raise Stopped("limit-reached", "the pickle holds too many objects at once")
-                for done in range(chunk):
+                ticks = iter(range(chunk))
+                for _ in ticks:
                     if pos >= limit:
                         if pos > limit and frame_at >= 0:
                             self._crossed(at, limit, frame_at)
@@ -355,7 +358,6 @@ class Machine(Effects):
                     elif op == 0x32:  # DUP
                         append(stack[-1])
                     elif op == 0x2E:  # STOP
-                        self.opcodes += done + 1 - chunk
                         self.at = at
                         if pos > limit:
                             self._crossed(at, limit, frame_at)
@@ -427,6 +429,9 @@ class Machine(Effects):
         except Stopped:
             self._broken(at, limit, frame_at)
             raise
+        finally:
+            # Opcodes are counted a chunk ahead.
+            self.opcodes -= length_hint(ticks)
 
     def line(self, pos: int) -> tuple[bytes, int]:
         """Return a line without its newline, and where the next one begins.

@@ -6,11 +6,18 @@ import bz2
 import gzip
 import lzma
 import pickle
+import random
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
+import lz4.frame
 import pytest
+import zstandard
 
+from scanner import scan_bytes
+from scanner.engine import Options
+from scanner.limits import LIMITS
 from tests.scanner.told import CLEAN, ERROR, MALICIOUS, SHELL, rules, tell
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -19,6 +26,8 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "xz": lzma.compress,
     "zlib": zlib.compress,
     "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+    "zstd": zstandard.compress,
+    "lz4": lz4.frame.compress,
 }
 
 
@@ -66,3 +75,26 @@ def test_bytes_after_the_last_stream_are_told() -> None:
     result = tell(bz2.compress(b"plain text\n") + b"no stream")
 
     assert rules(result) == {"appended-data"}
+
+
+@pytest.mark.parametrize("kind", ["zstd", "lz4"])
+def test_a_payload_before_the_cut_is_found(kind: str) -> None:
+    noise = random.Random(0).randbytes(400_000)
+    data = PACKERS[kind](SHELL + noise)[:-50_000]
+
+    assert tell(data, "model.bin").verdict is MALICIOUS
+
+
+def test_a_frame_that_readers_step_over_hides_nothing() -> None:
+    skipped = b"\x50\x2a\x4d\x18\x04\0\0\0abcd"
+    assert tell(skipped + zstandard.compress(SHELL)).verdict is MALICIOUS
+    assert tell(zstandard.compress(b"text") + skipped + SHELL).verdict is MALICIOUS
+
+
+def test_zstd_blocks_that_stand_for_much_end_at_the_limit() -> None:
+    block = (1 << 1 | 131_072 << 3).to_bytes(3, "little") + b"a"
+    last = (1 | 1 << 1 | 10 << 3).to_bytes(3, "little") + b"a"
+    bomb = bytes.fromhex("28b52ffd0058") + block * 1_000 + last
+    few = Options(limits=replace(LIMITS, expanded_free=8 << 20))
+
+    assert scan_bytes(bomb, options=few).verdict is ERROR

@@ -27,6 +27,13 @@ def test_real_files_are_clean(path: Path) -> None:
     assert tell(path.read_bytes(), path.name).verdict is CLEAN
 
 
+@pytest.mark.parametrize("length", [0x180, 0x280, 0x480, 0x580])
+def test_a_header_length_that_reads_like_a_pickle_is_no_pickle(length: int) -> None:
+    raw = json.dumps({"w": tensor(0, 8)}).encode().ljust(length)
+
+    assert_clean(made(raw), "safetensors")
+
+
 def test_a_proper_file_is_clean() -> None:
     assert_clean(made({"__metadata__": {"format": "pt"}, "a": tensor(0, 8)}), "safetensors")
     assert_clean(made({}, b""), "safetensors")

@@ -1,15 +1,104 @@
-"""Archives without a reader here are named and never clean."""
+"""7z archives are unpacked in memory; what cannot be is never clean."""
 
 from __future__ import annotations
 
+import io
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import py7zr
 import pytest
 
-from tests.scanner.told import ERROR, tell
+from scanner import scan_bytes
+from scanner.engine import Options
+from scanner.limits import LIMITS
+from tests.builders import zips
+from tests.builders.archives import tar
+from tests.scanner.told import ERROR, MALICIOUS, SHELL, SUSPICIOUS, assert_clean, rules, tell
+
+TEXT = b"some plain text, and more of it\n" * 50
+FILTERS: dict[str, Any] = {
+    "lzma2": None,
+    "lzma": [{"id": py7zr.FILTER_LZMA}],
+    "bzip2": [{"id": py7zr.FILTER_BZIP2}],
+    "deflate": [{"id": py7zr.FILTER_DEFLATE}],
+    "copy": [{"id": py7zr.FILTER_COPY}],
+    "zstd": [{"id": py7zr.FILTER_ZSTD}],
+    "branch": [{"id": py7zr.FILTER_X86}, {"id": py7zr.FILTER_LZMA2, "preset": 1}],
+    "delta": [{"id": py7zr.FILTER_DELTA}, {"id": py7zr.FILTER_LZMA2, "preset": 1}],
+}
 
 
-@pytest.mark.parametrize(
-    ("magic", "name"), [(b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07", "rar")]
-)
-def test_is_an_error_that_names_the_archive(magic: bytes, name: str) -> None:
-    result = tell(magic + bytes(64))
-    assert (result.format, result.verdict) == (name, ERROR)
+def packed(members: dict[str, bytes], filters: Any = None, password: str | None = None) -> bytes:
+    held = io.BytesIO()
+    with py7zr.SevenZipFile(held, "w", filters=filters, password=password) as archive:
+        for name, data in members.items():
+            archive.writestr(data, name)
+    return held.getvalue()
+
+
+@pytest.mark.parametrize("method", FILTERS)
+def test_plain_members_are_clean(method: str) -> None:
+    data = packed({"a.txt": TEXT, "b/c.txt": b"x", "empty": b""}, FILTERS[method])
+
+    assert_clean(data, "7z", "model.7z")
+
+
+@pytest.mark.parametrize("method", FILTERS)
+def test_a_payload_in_any_member_is_found(method: str) -> None:
+    result = tell(packed({"a.txt": TEXT, "w/model.bin": SHELL}, FILTERS[method]))
+
+    assert result.verdict is MALICIOUS
+    assert result.findings[0].where.member == "w/model.bin"
+
+
+@pytest.mark.parametrize("method", ["copy", "lzma2"])
+@pytest.mark.parametrize("inner", [zips.plain({"x": SHELL}), tar({"x": SHELL})], ids=["zip", "tar"])
+def test_archives_inside_are_read(method: str, inner: bytes) -> None:
+    assert tell(packed({"x": inner}, FILTERS[method])).verdict is MALICIOUS
+
+
+def test_a_stored_archive_inside_is_no_polyglot() -> None:
+    inner = zips.plain({"a.txt": TEXT})
+
+    assert_clean(packed({"a.zip": inner}, FILTERS["copy"]), "7z")
+
+
+def test_what_is_encrypted_is_an_error() -> None:
+    assert tell(packed({"a": SHELL}, password="secret")).verdict is ERROR
+
+
+@pytest.mark.parametrize("end", [10, 31, 40, -1, -40])
+def test_a_cut_archive_is_an_error(end: int) -> None:
+    assert tell(packed({"a.txt": TEXT, "b": SHELL})[:end]).verdict in (ERROR, MALICIOUS)
+
+
+def test_a_damaged_member_is_an_error_and_what_came_before_is_read() -> None:
+    data = bytearray(packed({"a": SHELL, "b.txt": TEXT}, FILTERS["copy"]))
+    data[60] ^= 1
+    result = tell(bytes(data))
+
+    assert result.verdict is MALICIOUS
+    assert "archive-ambiguity" in rules(result) or "malformed-file" in rules(result)
+
+
+def test_bytes_behind_the_archive_are_told() -> None:
+    result = tell(packed({"a.txt": TEXT}) + SHELL)
+
+    assert (result.verdict, rules(result)) == (SUSPICIOUS, {"appended-data"})
+
+
+def test_a_bomb_ends_at_the_limit() -> None:
+    bomb = packed({"a": bytes(4 << 20)})
+    many = packed({f"{n}.7z": bomb for n in range(5)})
+    few = Options(limits=replace(LIMITS, expanded_free=8 << 20))
+
+    assert scan_bytes(many, options=few).verdict is ERROR
+
+
+def test_a_header_that_claims_much_is_an_error() -> None:
+    start = (0).to_bytes(8, "little") + (1 << 40).to_bytes(8, "little") + bytes(4)
+    head = b"7z\xbc\xaf\x27\x1c\0\4" + zlib.crc32(start).to_bytes(4, "little") + start
+
+    assert tell(head + bytes(100)).verdict is ERROR

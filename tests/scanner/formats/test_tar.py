@@ -6,12 +6,21 @@ import pickle
 
 import pytest
 
+from tests.builders import zips
 from tests.builders.archives import tar
 from tests.scanner.told import ERROR, MALICIOUS, SHELL, assert_clean, rules, tell
 
 
 def test_plain_members_are_clean() -> None:
     assert_clean(tar({"a.txt": b"hello", "b/c.txt": b"x"}), "tar")
+
+
+def test_a_zip_that_is_a_member_is_no_polyglot() -> None:
+    stored = zips.plain({"a.txt": b"hello"})
+
+    assert_clean(tar({"a.txt": b"hello", "b.zip": stored}), "tar")
+    assert "polyglot" in rules(tell(tar({"a.txt": b"hello"}) + stored))
+    assert "polyglot" in rules(tell(tar({"a.txt": b"hello"})[:-512] + stored))
 
 
 def test_a_payload_inside_is_found() -> None:

@@ -386,3 +386,10 @@ def test_limits_are_findings() -> None:
 def test_the_interpreter_does_not_recurse() -> None:
     deep = p.program(p.EMPTY_LIST * 90_000, p.APPEND * 89_999)
     assert interpret(deep).clean
+
+
+@pytest.mark.parametrize("tail", [b".", b"\x00", b"0" * 500, b"N."])
+def test_opcodes_are_counted_to_where_reading_stopped(tail: bytes) -> None:
+    seen = interpret(b"N0" * 200 + tail)
+
+    assert 400 <= seen.opcodes <= 402

@@ -1,0 +1,52 @@
+"""TensorFlow graphs in protobuf's text format (`.pbtxt`): which operations they would run.
+
+Source: protobuf.dev, "Text Format Language Specification"; `tensorflow/core/framework/graph.proto`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from scanner.formats import Format, Read
+from scanner.formats._text import first_word, is_text
+from scanner.formats.tensorflow import DANGEROUS, dangerous
+from scanner.reader import Blob
+
+_NODE = re.compile(rb"\b(?:node|node_def|meta_graphs|graph_def|library)\s*:?\s*[{<]")
+_STRING = rb"(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
+_OPERATION = re.compile(rb"\bop\s*:\s*((?:" + _STRING + rb"\s*)+)")
+_PIECE = re.compile(_STRING)
+_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
+
+
+def recognise(blob: Blob) -> bool:
+    """Whether it is text with nodes that have operations."""
+    if len(blob.data) > blob.limits.text_bytes or first_word(blob)[:1] in (b"{", b"["):
+        return False
+    return is_text(blob) and bool(_NODE.search(blob.data) and _OPERATION.search(blob.data))
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    octal, code, other = match.groups()
+    if octal is not None:
+        return bytes([int(octal, 8) & 0xFF])
+    return bytes([int(code, 16)]) if code is not None else bytes(other)
+
+
+def _plain(literal: bytes) -> str:
+    """A string literal, or several in a row, as the parser joins them."""
+    whole = b"".join(piece[1:-1] for piece in _PIECE.findall(literal))
+    return _ESCAPE.sub(_unescape, whole).decode("utf-8", "replace")
+
+
+def read(blob: Blob) -> Read:
+    """Yield each dangerous operation once."""
+    seen: dict[str, int] = {}
+    for match in _OPERATION.finditer(blob.data):
+        name = _plain(match[1])
+        seen[name] = seen.get(name, 0) + 1
+    for name in sorted(seen.keys() & DANGEROUS):
+        yield dangerous(blob, name, seen[name])
+
+
+FORMAT = Format(name="tensorflow-text", recognise=recognise, read=read)
