@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from scanner.facts import Fact, MemberFact, ProblemFact
-from scanner.findings import EvidenceValue, Finding, Where
+from scanner.findings import EvidenceValue, Finding, Severity, Where
 from scanner.formats import recognised
 from scanner.frozen import dataclass
 from scanner.limits import LIMITS, Limits
@@ -363,37 +363,59 @@ def _read(top: Blob, facts: list[Fact]) -> list[str]:
     """Read a blob and all blobs inside it; return the names of the formats of the outermost."""
     labels: list[str] = []
     stack: list[tuple[Blob, Iterator[Fact | Blob]]] = []
-    known = recognised(top)
-    for form in known:
-        if form.aspect:
+    most = top.limits.findings * 100
+    try:
+        for form in recognised(top):
+            if not form.aspect:
+                labels.append(form.label(top) if form.label else form.name)
             stack.append((top, form.read(top)))
-            continue
-        labels.append(form.label(top) if form.label else form.name)
-        stack.append((top, form.read(top)))
+    except Exception as error:
+        facts.append(_stumbled(top, error))
     if len(labels) > 1:
         facts.append(
             top.problem("polyglot", f"several formats in one file: {', '.join(sorted(labels))}")
         )
-    most = top.limits.findings * 100
     while stack:
         blob, reading = stack[-1]
         try:
             item = next(reading, None)
         except Exception as error:
             # A reader that stumbles has not read its file: that is an answer, not a crash.
-            message = f"reading stopped at {type(error).__name__}: {str(error)[:200]}"
-            facts.append(blob.problem("damaged", message, fatal=True))
+            facts.append(_stumbled(blob, error))
             stack.pop()
             continue
         if item is None:
             stack.pop()
         elif isinstance(item, Blob):
-            stack.extend(_enter(item, facts))
-        elif len(facts) < most:
-            facts.append(item)
-        elif isinstance(item, ProblemFact) and item.fatal:
-            facts[-1] = item
+            try:
+                stack.extend(_enter(item, facts))
+            except Exception as error:
+                facts.append(_stumbled(item, error))
+        else:
+            _note(top, facts, item, most)
     return labels
+
+
+def _stumbled(blob: Blob, error: Exception) -> ProblemFact:
+    message = f"reading stopped at {type(error).__name__}: {str(error)[:200]}"
+    return blob.problem("damaged", message, fatal=True)
+
+
+def _note(top: Blob, facts: list[Fact], fact: Fact, most: int) -> None:
+    """Keep a fact that a rule speaks of; past `most` of them, only what is critical.
+
+    A file with so many has not been told to its end, which is an error of its own.
+    """
+    worst = max((finding.severity for finding in judge((fact,))), default=None)
+    fatal = isinstance(fact, ProblemFact) and fact.fatal
+    if worst is None and not fatal:
+        return
+    if len(facts) < most:
+        facts.append(fact)
+    elif len(facts) == most:
+        facts.append(top.problem("limit-reached", "more findings than the limit", fatal=True))
+    if worst is Severity.CRITICAL and most < len(facts) < most * 2:
+        facts.append(fact)
 
 
 def _enter(blob: Blob, facts: list[Fact]) -> Iterator[tuple[Blob, Iterator[Fact | Blob]]]:

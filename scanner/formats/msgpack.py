@@ -48,7 +48,7 @@ def recognise(blob: Blob) -> bool:
         return False
     if head[0] & 0xF0 == 0x80 and head[0] != 0x80:
         key = head[1]
-    elif head[0] == 0xDE:
+    elif head[0] == 0xDE and len(head) > 3:
         key = head[3]
     elif head[0] == 0xDF and len(head) > 5:
         key = head[5]

@@ -87,10 +87,12 @@ def rule(rule_id: str) -> Rule | None:
 
 def judge(facts: Iterable[Fact]) -> Iterator[Finding]:
     """Yield what all rules say about all facts, in order of facts, then of rules."""
-    by_type: dict[type[Fact], list[Rule]] = {}
     for fact in facts:
-        kind = type(fact)
-        if kind not in by_type:
-            by_type[kind] = [known for known in rules() if issubclass(kind, known.reads)]
-        for known in by_type[kind]:
+        for known in _readers(type(fact)):
             yield from known.apply(fact)
+
+
+@cache
+def _readers(kind: type[Fact]) -> tuple[Rule, ...]:
+    """The rules that read facts of this type."""
+    return tuple(known for known in rules() if issubclass(kind, known.reads))

@@ -239,3 +239,26 @@ def test_the_interpreter_starts_and_scans_a_small_file_quickly(tmp_path: Path) -
         times.append(float(shown.stdout))
     # The goal is 0.2 s on a quiet machine; a busy one must not fail the suite.
     assert min(times) < 0.4
+
+
+def test_a_payload_behind_very_many_members_is_found() -> None:
+    members = {f"{number}.txt": b"x" for number in range(3_000)} | {"z.bin": SHELL}
+    few = Options(limits=replace(LIMITS, findings=10))
+
+    assert scan_bytes(plain(members), options=few).verdict is FileVerdict.MALICIOUS
+
+
+def test_a_payload_behind_very_many_findings_is_found() -> None:
+    members = {f"{number}.bin": b"\xfe\xfd\xfc" * 5 for number in range(1_100)} | {"z": SHELL}
+    few = Options(limits=replace(LIMITS, findings=10))
+    result = scan_bytes(plain(members), options=few)
+
+    assert result.verdict is FileVerdict.MALICIOUS
+    assert result.status is Status.FAILED
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_the_shortest_files_get_an_answer(first: int) -> None:
+    for size in range(1, 9):
+        assert scan_bytes(bytes([first]) + bytes(size - 1)).verdict is not None
+        assert scan_bytes(bytes([first]) * size).verdict is not None
