@@ -421,6 +421,7 @@ def _note(top: Blob, facts: list[Fact], fact: Fact, most: int) -> None:
 def _enter(blob: Blob, facts: list[Fact]) -> Iterator[tuple[Blob, Iterator[Fact | Blob]]]:
     if not len(blob.data):
         return
+    most = blob.limits.findings * 100
     if blob.depth > blob.limits.archive_depth:
         facts.append(
             blob.problem("limit-reached", "archives nest deeper than the limit", fatal=True)
@@ -428,7 +429,7 @@ def _enter(blob: Blob, facts: list[Fact]) -> Iterator[tuple[Blob, Iterator[Fact 
         return
     known = recognised(blob)
     if not known and blob.hint != "raw":
-        facts.append(blob.problem("unrecognised", "a member of no known format"))
+        _note(blob, facts, blob.problem("unrecognised", "a member of no known format"), most)
     whole = [form for form in known if not form.aspect]
     if len(whole) > 1:
         names = ", ".join(sorted(form.name for form in whole))

@@ -92,7 +92,11 @@ def judge(facts: Iterable[Fact]) -> Iterator[Finding]:
             yield from known.apply(fact)
 
 
-@cache
+_READERS: dict[type[Fact], tuple[Rule, ...]] = {}
+
+
 def _readers(kind: type[Fact]) -> tuple[Rule, ...]:
     """The rules that read facts of this type."""
-    return tuple(known for known in rules() if issubclass(kind, known.reads))
+    if kind not in _READERS:
+        _READERS[kind] = tuple(known for known in rules() if issubclass(kind, known.reads))
+    return _READERS[kind]
