@@ -87,7 +87,12 @@ def _load(name: str, reference: str, args: tuple[Any, ...], kwargs: dict[str, An
     kwargs["config"] = request.config(kwargs.get("config"))
     if kwargs["config"] is None:
         del kwargs["config"]
-    need = library.need(name, subfolder=request.subfolder, variant=request.variant)
+    need = library.need(
+        name,
+        subfolder=request.subfolder,
+        variant=request.variant,
+        framework=library.framework(kwargs),
+    )
     entry = request.admit(reference, need)
     built = request.build(name, entry, args, kwargs)
     request.record(entry, name, built)

@@ -94,12 +94,14 @@ class Need:
 
     `purpose` is `model` (weights and all that goes with them), `processor` (configuration,
     tokenizer, processor: no weights) or `everything`. `subfolder` and `variant` are as in
-    `from_pretrained`.
+    `from_pretrained`. `framework` asks for the weights that TensorFlow or Flax wrote, even
+    where there are PyTorch's.
     """
 
     purpose: Literal["model", "processor", "everything"] = "model"
     subfolder: str = ""
     variant: str | None = None
+    framework: Literal["", "tensorflow", "flax"] = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

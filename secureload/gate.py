@@ -133,6 +133,7 @@ class Gate:
                 decided.snapshot,
                 decided.approval,
                 staging,
+                framework=need.framework,
                 progress=self.progress,
                 through=confined.convert_folder,
             )
@@ -216,6 +217,7 @@ class Gate:
             need.variant or "",
             self.policy.topics(source).scope,
             selection.VERSION,
+            *((need.framework,) if need.framework else ()),
         )
         return AdmissionKey(
             kind=source.kind,

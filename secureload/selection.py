@@ -68,6 +68,11 @@ _DIFFUSERS = (
     _Format(stem="diffusion_pytorch_model", suffix=".bin"),
     _Format(stem="diffusion_flax_model", suffix=".msgpack"),
 )
+_FRAMEWORKS = {
+    # Which framework a safetensors file is of, its metadata says; conversion looks there.
+    "tensorflow": (_Format(stem="tf_model", suffix=".h5"), _MODEL[0]),
+    "flax": (_Format(stem="flax_model", suffix=".msgpack"), _MODEL[0]),
+}
 _ADAPTER = (
     _Format(stem="adapter_model", suffix=".safetensors"),
     _Format(stem="adapter_model", suffix=".bin"),
@@ -122,12 +127,15 @@ def _weights(names: Iterable[str], folder: str, need: Need) -> frozenset[str]:
     for parent, bases in tree.items():
         if parent == folder or (many and parent.startswith(inside) and not _other(parent)):
             prefix = f"{parent}/" if parent else ""
-            found.update(f"{prefix}{base}" for base in _best(bases, need.variant))
+            found.update(f"{prefix}{base}" for base in _best(bases, need))
     return frozenset(found)
 
 
-def _best(bases: set[str], variant: str | None) -> set[str]:
+def _best(bases: set[str], need: Need) -> set[str]:
     """The best set of weights in one folder, and an adapter's beside it."""
+    variant = need.variant
+    if need.framework:
+        return _first(_FRAMEWORKS[need.framework], bases, variant)
     adapter = _first(_ADAPTER, bases, variant) if "adapter_config.json" in bases else set()
     model = _first(_MODEL, bases, variant) or _first(_DIFFUSERS, bases, variant)
     return adapter | model

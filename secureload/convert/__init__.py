@@ -60,6 +60,7 @@ def convert(
     approval: Approval,
     staging: Path,
     *,
+    framework: str = "",
     progress: Progress | None = None,
     through: Through = convert_folder,
 ) -> Artifact:
@@ -67,7 +68,8 @@ def convert(
 
     The bytes converted are those that were scanned: each file's SHA-256 is taken again from
     the very buffers that are copied. `progress` gets a label, bytes done and bytes in all;
-    `through` does the work.
+    `through` does the work. `framework`, `tensorflow` or `flax`, asks for the weights that
+    it wrote, even where there are PyTorch's.
 
     Raises:
         TypeError: there is no approval, or it is for another snapshot.
@@ -88,6 +90,7 @@ def convert(
         root=snapshot.root,
         files={file.path: file.sha256 for file in snapshot.files},
         approved=True,
+        framework=framework,
     )
     try:
         files, conversions = through(folder, staging, progress=advance)

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,6 +33,7 @@ from secureload.convert.plan import (
     Kind,
     Plan,
     is_index,
+    only_of,
     path_is_safetensors_index,
     plan_folder,
 )
@@ -75,12 +76,14 @@ _JSON = ".json"
 class Folder:
     """Files to convert: paths relative to `root`, each with its expected SHA-256 or None.
 
-    `approved` says that a policy has judged a scan of these very bytes.
+    `approved` says that a policy has judged a scan of these very bytes. `framework`,
+    `tensorflow` or `flax`, is whose weights are wanted, PyTorch's if empty.
     """
 
     root: Path
     files: Mapping[str, str | None]
     approved: bool = False
+    framework: str = ""
 
     @contextmanager
     def open(self, path: str) -> Iterator[Opened]:
@@ -166,7 +169,12 @@ def plan_of(folder: Folder) -> tuple[Plan, dict[str, Kind], dict[str, Converter]
             kinds[path], reader = kind_of(file)
             if reader is not None:
                 readers[path] = reader
-    return plan_folder(kinds, lambda path: read_json(folder, path)), kinds, readers
+    if folder.framework:
+        kinds, unwanted = only_of(folder.framework, kinds)
+    else:
+        unwanted = {}
+    plan = plan_folder(kinds, lambda path: read_json(folder, path))
+    return replace(plan, dropped={**plan.dropped, **unwanted}), kinds, readers
 
 
 def kind_of(file: Opened) -> tuple[Kind, Converter | None]:

@@ -110,6 +110,39 @@ def plan_folder(kinds: Mapping[str, Kind], read_index: Callable[[str], Mapping[s
     return Plan(copies=copies, groups=_distinct(groups, copies), dropped=dropped)
 
 
+def only_of(framework: str, kinds: Mapping[str, Kind]) -> tuple[dict[str, Kind], dict[str, str]]:
+    """Leave out PyTorch's weights where a folder has those of `framework`; say which and why.
+
+    Raises:
+        ConversionError: no folder has any.
+    """
+    ending = {"tensorflow": ".h5", "flax": ".msgpack"}[framework]
+    # Files of safetensors are of either framework: their metadata has made them LEFT.
+    wanted = {
+        path
+        for path, kind in kinds.items()
+        if kind is Kind.LEFT and path.endswith((ending, _SAFETENSORS))
+    }
+    if not wanted:
+        raise ConversionError(
+            f"there are no weights here that {framework} wrote",
+            hint="leave out from_tf and from_flax to load PyTorch's",
+        )
+    folders = {_folder(path) for path in wanted}
+    indexes = tuple({f".{path.rpartition('.')[2]}.index" for path in wanted})
+    unwanted = {
+        path: f"the weights that {framework} wrote were asked for"
+        for path, kind in kinds.items()
+        if _folder(path) in folders
+        and path not in wanted
+        and (
+            kind in {Kind.WEIGHTS, Kind.SAFETENSORS, Kind.LEFT}
+            or (_INDEX.match(_base(path)) and not any(one in _base(path) for one in indexes))
+        )
+    }
+    return {path: kind for path, kind in kinds.items() if path not in unwanted}, unwanted
+
+
 def renamed(path: str) -> str:
     """Give the safetensors name of a legacy weights file, or of its index.
 

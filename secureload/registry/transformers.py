@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from secureload.errors import IntegrityError, SecureloadError, UsageError
 from secureload.flow import CacheEntry, Need
@@ -74,10 +74,29 @@ def class_names() -> tuple[str, ...]:
     return tuple(sorted(name for name in dir(_transformers()) if _AUTO.fullmatch(name)))
 
 
-def need(class_name: str, *, subfolder: str = "", variant: str | None = None) -> Need:
+def need(
+    class_name: str,
+    *,
+    subfolder: str = "",
+    variant: str | None = None,
+    framework: Literal["", "tensorflow", "flax"] = "",
+) -> Need:
     """What must be admitted so that this class can be built."""
-    purpose = "processor" if class_name in _PROCESSORS else "model"
-    return Need(purpose=purpose, subfolder=subfolder, variant=variant)  # type: ignore[arg-type]
+    if class_name in _PROCESSORS:
+        return Need(purpose="processor", subfolder=subfolder, variant=variant)
+    return Need(subfolder=subfolder, variant=variant, framework=framework)
+
+
+def framework(kwargs: Mapping[str, Any]) -> Literal["", "tensorflow", "flax"]:
+    """Whose weights `from_tf` and `from_flax` ask for.
+
+    Raises:
+        UsageError: both were given.
+    """
+    asked = bool(kwargs.get("from_tf")), bool(kwargs.get("from_flax"))
+    if all(asked):
+        raise UsageError("from_tf and from_flax exclude one another", hint="give one of them")
+    return "tensorflow" if asked[0] else "flax" if asked[1] else ""
 
 
 def original(class_name: str) -> Any:

@@ -65,6 +65,7 @@ class FolderConversion:
     limit: int | None
     verify: bool
     total: int
+    framework: str = ""
     memory_bytes: int = LIMITS.memory_bytes
     highest: Tier = Tier.FULL
 
@@ -78,7 +79,12 @@ class FolderConversion:
         from secureload.convert.folder import Folder, convert_folder
 
         def make(advance: Advance) -> Said:
-            folder = Folder(root=Path(self.root), files=self.files, approved=self.approved)
+            folder = Folder(
+                root=Path(self.root),
+                files=self.files,
+                approved=self.approved,
+                framework=self.framework,
+            )
             files, conversions = convert_folder(
                 folder, Path(self.staging), limit=self.limit, verify=self.verify, progress=advance
             )

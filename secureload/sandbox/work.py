@@ -95,6 +95,7 @@ class Sandbox:
             limit=None,
             verify=True,
             total=total,
+            framework=folder.framework,
             memory_bytes=self._limits.memory_bytes,
         )
         said = converse(self._start(job), total, self._limits, progress)

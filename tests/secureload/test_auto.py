@@ -17,7 +17,14 @@ import transformers
 from safetensors.torch import load_file
 
 import secureload
-from secureload.errors import IntegrityError, NotFoundError, PolicyError, Refused, UsageError
+from secureload.errors import (
+    IntegrityError,
+    NotFoundError,
+    PolicyError,
+    Refused,
+    SecureloadError,
+    UsageError,
+)
 from tests.builders import models
 from tests.secureload.registry import hashed
 from tests.servers.hub import LocalHub
@@ -143,6 +150,50 @@ def test_the_usual_arguments_keep_working(form: str, arguments: dict[str, Any]) 
         DISTILBERT / form, **arguments
     )
     assert right(made)
+
+
+@pytest.mark.parametrize(
+    ("form", "argument", "scope"),
+    [
+        ("tf-h5", "from_tf", "needed"),
+        ("tf-h5-sharded", "from_tf", "all"),
+        ("tf-safetensors", "from_tf", "all"),
+        ("flax-msgpack", "from_flax", "needed"),
+        ("flax-sharded", "from_flax", "all"),
+    ],
+)
+def test_the_frameworks_weights_are_loaded_beside_pytorchs(
+    form: str, argument: str, scope: str, tmp_path: Path
+) -> None:
+    """Beside them lie PyTorch's, all zero, which only the other call may load."""
+    folder = tmp_path / "model"
+    shutil.copytree(DISTILBERT / form, folder)
+    weights = torch.load(DISTILBERT / "pt-zip" / "pytorch_model.bin", weights_only=True)
+    torch.save({name: one.zero_() for name, one in weights.items()}, folder / "pytorch_model.bin")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "apiVersion: secureload/v1\nkind: TrustPolicy\nmetadata: {name: mine}\n"
+        f"spec: {{extends: default, scope: {scope}}}\n"
+    )
+
+    cls = secureload.AutoModelForSequenceClassification
+    assert right(cls.from_pretrained(folder, trust_policy=policy, **{argument: True}))
+    if form != "tf-safetensors":  # there, names alone do not tell which is PyTorch's
+        plain = cls.from_pretrained(folder, trust_policy=policy)
+        assert not any(one.any() for one in plain.state_dict().values())
+
+
+@pytest.mark.parametrize("arguments", [{"from_tf": True}, {"from_flax": True}], ids=str)
+def test_weights_that_no_such_framework_wrote_are_not_taken_for_them(
+    arguments: dict[str, Any],
+) -> None:
+    with pytest.raises(SecureloadError):
+        secureload.AutoModelForSequenceClassification.from_pretrained(LEGACY, **arguments)
+
+
+def test_both_frameworks_at_once_is_a_mistake() -> None:
+    with pytest.raises(UsageError):
+        secureload.AutoModel.from_pretrained(LEGACY, from_tf=True, from_flax=True)
 
 
 def test_dtype_info_and_config_values_reach_transformers() -> None:

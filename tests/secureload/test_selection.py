@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,15 @@ LADDER = [
 def test_the_best_form_there_is_taken_alone(first: int) -> None:
     present = set().union(*LADDER[first:])
     assert chosen(SMALL | present) == SMALL | LADDER[first]
+
+
+@pytest.mark.parametrize("framework", ["tensorflow", "flax"])
+def test_the_framework_that_was_asked_for_goes_first(framework: Any) -> None:
+    own = {"tensorflow": sharded("tf_model", ".h5", 2), "flax": {"flax_model.msgpack"}}[framework]
+    names = set().union(*LADDER) - {"tf_model.h5"} | SMALL | own
+
+    assert chosen(names, Need(framework=framework)) == own | SMALL
+    assert chosen(SAFE | {"pytorch_model.bin"}, Need(framework=framework)) == SAFE
 
 
 def test_a_processor_needs_no_weights() -> None:
