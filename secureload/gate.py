@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import scanner
 from scanner import Report
@@ -52,6 +52,9 @@ from secureload.flow import (
 )
 from secureload.policy import Policy
 from secureload.settings import Settings
+
+if TYPE_CHECKING:
+    from secureload.ledger.records import Admitted
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -233,13 +236,15 @@ class Gate:
         topics = self.policy.topics(source)
         changed = on_load or topics.cache.verify == "changed"
         entry = self.cache.find(key, mode="changed" if changed else "always")
-        if entry is None:
-            return None
-        if entry.verifier and entry.verifier not in attested.verifiers(self.policy, source):
-            return None  # whoever decided is no longer trusted
-        if topics.evidence.sign == "required" and not entry.evidence:
+        if entry is None or not self.counts(source, entry):
             return None
         return dataclasses.replace(entry, hash_on_load=on_load)
+
+    def counts(self, source: Source, found: CacheEntry | Admitted) -> bool:
+        """Whether an admission on record counts under this policy today."""
+        if found.verifier and found.verifier not in attested.verifiers(self.policy, source):
+            return False  # whoever decided is no longer trusted
+        return bool(found.evidence) or self.policy.topics(source).evidence.sign != "required"
 
     def _evidence(
         self, key: AdmissionKey, artifact: Artifact, decided: Decided

@@ -89,7 +89,8 @@ class Catalogue:
                 self._views.pop(key, None)
                 return None
             source = Source(kind="hub", location=repository, revision=commit)
-            admission = gate.Gate(policy=current, settings=self._settings).key(source, commit, NEED)
+            opened = gate.Gate(policy=current, settings=self._settings)
+            admission = opened.key(source, commit, NEED)
             record = store.record(session, admission.digest)
             if known is not None and record == known[1].record:
                 return self._keep(key, known[1])
@@ -97,6 +98,8 @@ class Catalogue:
             row = hub_revisions.by_admission(session, admission.digest)
         if admitted is None or row is None or record is None:
             self._views.pop(key, None)
+            return None
+        if not opened.counts(source, admitted):
             return None
         view = _view(repository, row, admitted, record)
         if _COMMIT.fullmatch(revision) and revision not in (view.id, view.commit):

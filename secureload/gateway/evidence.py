@@ -1,11 +1,17 @@
-"""The documents that are served beside a model, at `.secureload/<name>`."""
+"""The documents that are served beside a model, at `.secureload/<name>`.
+
+What was signed at the admission (`vsa.json`, `provenance-N.json`, `model.sig`, `bom.json`) comes
+from the store like any content; the rest is what the ledger says, as JSON.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from secureload.evidence import media_type
 from secureload.ledger.records import Admitted
 
 if TYPE_CHECKING:
@@ -15,13 +21,32 @@ FOLDER = ".secureload"
 """Where clients find them. They are in no listing, so that a snapshot holds the model alone."""
 
 
-def documents(view: View, admitted: Admitted) -> dict[str, bytes]:
-    """What is known of an admission, each document as the bytes of a JSON file."""
-    return {
-        "admission.json": _json(admission(view, admitted)),
-        "verdict.json": _json(admitted.verdict),
-        "conversions.json": _json(admitted.conversions),
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A document: its bytes, or the SHA-256 and size by which the store has them."""
+
+    media_type: str
+    content: bytes = b""
+    sha256: str = ""
+    size: int = 0
+
+
+def documents(view: View, admitted: Admitted) -> dict[str, Document]:
+    """Everything that is known of an admission, by name."""
+    said = {
+        "admission.json": admission(view, admitted),
+        "verdict.json": admitted.verdict,
+        "conversions.json": admitted.conversions,
     }
+    found = {
+        name: Document(media_type="application/json", content=_json(value))
+        for name, value in said.items()
+    }
+    for kept in admitted.evidence:
+        found[kept.name] = Document(
+            media_type=media_type(kept.name), sha256=kept.sha256, size=kept.size
+        )
+    return found
 
 
 def admission(view: View, admitted: Admitted) -> dict[str, Any]:

@@ -247,9 +247,16 @@ class Front:
                 f"{path} is not among the files of {view.repository} that are admitted",
                 headers=_commit(view),
             )
-        headers = {"Content-Type": "application/json", **_commit(view)}
-        encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await send_bytes(call.send, document, encoded)
+        body = document.content
+        if document.sha256:
+            content = await self._store.open(document.sha256, document.size, check="always")
+            try:
+                body = b"".join([chunk async for chunk in content.chunks(0, document.size)])
+            finally:
+                await content.close()
+        headers = {"Content-Type": document.media_type, **_commit(view)}
+        encoded = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
+        await send_bytes(call.send, body, encoded)
 
     def _note_load(self, call: Call, view: View, file: HubFile) -> None:
         if file.lfs and call.header(b"range") in ("", "bytes=0-"):

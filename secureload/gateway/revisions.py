@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from secureload.flow import AdmissionKey, ArtifactFile, Conversion, PolicyId
+from secureload.gateway.evidence import Document
 
 _DIGITS = 40
 """As long as a git commit id: what clients take for a commit."""
@@ -64,7 +65,7 @@ class View:
     converted: tuple[Conversion, ...]
     admitted_at: str
     warnings: tuple[str, ...] = ()
-    evidence: Mapping[str, bytes] = field(default_factory=dict)
+    evidence: Mapping[str, Document] = field(default_factory=dict)
     """Documents served at `.secureload/<name>`."""
 
 
