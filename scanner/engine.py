@@ -224,6 +224,15 @@ def _matches(path: str, globs: Sequence[str]) -> bool:
 # One file
 
 
+def prepare() -> None:
+    """Import every reader and rule now, not when a file needs it."""
+    from scanner.formats import formats
+    from scanner.rules import rules
+
+    formats()
+    rules()
+
+
 def failed(found: Found, why: str, *, size: int = 0) -> FileResult:
     """The result of a file that could not be examined."""
     return _unreadable(found.shown, OSError(0, why), LIMITS, size)

@@ -32,6 +32,7 @@ _VERBS = {
     "recall": "Take back what was admitted, and say who has it.",
     "evidence": "Show and export the signed evidence of an admission.",
     "audit": "Verify and export the audit log.",
+    "doctor": "Tell what this machine offers, and what is missing.",
     "serve": "Serve admitted models to unmodified Hub clients.",
     "init": "Make this installation's operator key.",
     "demo": "The main job on a real checkpoint, offline.",

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
+from scanner.engine import prepare
 from secureload.sandbox import lockdown
 from secureload.sandbox.conversions import FolderConversion, PathConversion, Proving
 from secureload.sandbox.jobs import Job, Scanning
@@ -29,7 +30,7 @@ JOBS: Mapping[str, type[Job]] = {
 }
 """All that a worker of a server can be asked to do."""
 
-_SOON = ("scanner.formats.zip", "scanner.formats.pickle", "secureload.convert.folder", "tempfile")
+_SOON = ("secureload.convert.folder", "secureload.convert.path", "tempfile")
 _LATER = ("h5py", "fickling.fickle", "msgpack", "yaml", "lzma", "bz2", "isal.isal_zlib", "ast")
 """Imported while nobody waits; a worker that comes earlier imports what it needs itself."""
 
@@ -55,11 +56,7 @@ class Server:
         """Fork a worker for each request; return when the parent is gone."""
         for name in _SOON:
             importlib.import_module(name)
-        from scanner.formats import formats
-        from scanner.rules import rules
-
-        formats()
-        rules()
+        prepare()
         lockdown.import_paths()
         lockdown._tasks()
         gc.freeze()

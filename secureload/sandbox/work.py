@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner import FileResult
-from scanner.engine import Found, Options
+from scanner.engine import Found, Options, prepare
 from scanner.engine import examine as examine_here
 from secureload.sandbox.jobs import Job, Scanning
 from secureload.sandbox.limits import LIMITS, Limits
@@ -60,6 +61,8 @@ class Sandbox:
             self._tiers.add(Tier.NONE)
             # The second reading is a stranger's code: not in a process that is not confined.
             return (examine_here(item, replace(options, second="never")) for item in found)
+        if self._jobs > 1 or not _compiled():
+            prepare()  # once here, not once in each worker; and workers cannot keep bytecode
         sizes = [Path(item.path).lstat().st_size for item in found if item.kind == "file"]
         job = Scanning(
             options=options,
@@ -236,6 +239,14 @@ def _remove(folder: Path) -> None:
         import shutil
 
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _compiled() -> bool:
+    """Whether the scanner's modules have their bytecode beside them already."""
+    import scanner.formats
+
+    kept = Path(scanner.formats.__file__).parent / "__pycache__"
+    return (kept / f"zip.{sys.implementation.cache_tag}.pyc").exists()
 
 
 def _absolute(path: str | Path) -> str:
