@@ -14,6 +14,7 @@ import enum
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +63,32 @@ class FileClaim:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Signal:
+    """What a hub's own scanners say of a commit, and when they were asked.
+
+    `state` is `unsafe`, `suspicious`, `pending`, `safe` or `unavailable`; `files` are paths
+    with the level that the hub gives them, `said` its words in JSON.
+    """
+
+    state: Literal["unsafe", "suspicious", "pending", "safe", "unavailable"]
+    asked_at: str
+    files: tuple[tuple[str, str], ...] = ()
+    said: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upstream:
+    """What a hub says of a repository besides its files; nothing here is verified.
+
+    `ids` are what identifies the repository (`repository`) and who owns it (`account`),
+    whichever the hub gives: names may pass to somebody else, ids do not.
+    """
+
+    ids: Mapping[str, str] = field(default_factory=dict)
+    signal: Signal | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
     """One pinned commit and the files it is said to hold, sorted by path.
 
@@ -72,6 +99,7 @@ class Listing:
     source: Source
     commit: str
     claims: tuple[FileClaim, ...]
+    upstream: Upstream | None = None
 
     @property
     def pinned(self) -> Source:
@@ -157,12 +185,45 @@ class Signer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SignatureResult:
+    """One signature that was found, and what it is worth by itself.
+
+    `kind` is `openpgp`, `ssh` or `model-signing`; `subject` is `commit`, `tag <name>` or the
+    file that holds it; `root` the trust root that holds the key, empty when none does.
+    """
+
+    kind: str
+    subject: str
+    status: SignatureStatus
+    signer: Signer | None = None
+    root: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetachedSignature:
+    """A signature over a folder: its name, its content, and where in the folder it lies.
+
+    `path` is None for a file elsewhere; `asked` when the caller named it, so that it must be
+    one. `problem` says why it could not be read.
+    """
+
+    name: str
+    data: bytes
+    path: str | None = None
+    asked: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Attestation:
     """Who signed, over what, and how the claim reaches the bytes.
 
-    `blobs` maps each path of the verified tree to its git blob id, recomputed from raw
-    objects; None when no tree could be read (a local folder, an endpoint without git).
-    `detail` says why in a sentence.
+    `status` sums up `signatures`: one that is wrong spoils all, else one that is verified
+    suffices. `blobs` maps each path of the verified tree to its git blob id, recomputed from
+    raw objects; None when no tree could be read (a local folder, an endpoint without git).
+    `unsigned` are fetched files that no verified signature covers. `detail` says why in a
+    sentence.
     """
 
     status: SignatureStatus
@@ -170,6 +231,8 @@ class Attestation:
     chain: tuple[Link, ...] = ()
     blobs: Mapping[str, str] | None = None
     detail: str = ""
+    signatures: tuple[SignatureResult, ...] = ()
+    unsigned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,6 +258,36 @@ class Snapshot:
     def digest(self) -> str:
         """SHA-256 over the sorted lines `<sha256> <size> <path>`: what these bytes are."""
         return digest_of((file.sha256, file.size, file.path) for file in self.files)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lineage:
+    """How a commit stands to `before`, the one last admitted under the same name.
+
+    `relation` is `first` (there was none), `same`, `descendant`, `ancestor`, `unrelated`, or
+    `unknown` when the history could not be read.
+    """
+
+    relation: Literal["first", "same", "descendant", "ancestor", "unrelated", "unknown"]
+    before: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Circumstances:
+    """What is known of a commit besides its files: from the ledger, the hub and the clock.
+
+    `first_seen` is when this ledger met the commit, `now` the moment of the decision.
+    `changed_ids` maps what identified the repository or its owner when first met, and is
+    another now, to (then, now). `licences` are those of the model card, None where there is
+    no card to read.
+    """
+
+    now: datetime | None = None
+    first_seen: datetime | None = None
+    lineage: Lineage | None = None
+    changed_ids: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    licences: tuple[str, ...] | None = None
 
 
 class Decision(enum.Enum):
@@ -404,6 +497,7 @@ class Decided:
     verdict: Verdict
     approval: Approval | None
     confinement: str = "none"
+    circumstances: Circumstances = field(default_factory=Circumstances)
 
 
 def digest_of(files: Iterable[tuple[str, int, str]]) -> str:

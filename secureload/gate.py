@@ -9,7 +9,9 @@ network request. `verify` asks only who signed.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from scanner import Report
 from secureload import (
     attested,
     convert,
+    modelcard,
     policy,
     quarantine,
     sandbox,
@@ -31,15 +34,18 @@ from secureload import (
 )
 from secureload.cache import TrustedCache
 from secureload.convert.configs import MENDS
-from secureload.errors import Refused, TamperedError
+from secureload.errors import Refused, TamperedError, UsageError
 from secureload.evidence import operator
 from secureload.flow import (
     AdmissionKey,
     Artifact,
     Attestation,
     CacheEntry,
+    Circumstances,
     Decided,
     Decision,
+    DetachedSignature,
+    Lineage,
     Link,
     Listing,
     Need,
@@ -58,12 +64,26 @@ if TYPE_CHECKING:
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
-_NOT_FETCHED = frozenset({"sources", "repos", "revision", "limits", "recalled"})
+_NOT_FETCHED = frozenset({"sources", "repos", "revision", "owner", "limits", "recalled"})
 """Topics that refuse a model before a byte of it is fetched; for others every file is read,
 so that the refusal has every reason."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a label, what is done and what there is to do, both in bytes or files."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What a caller of `verify` says about signatures over the folder.
+
+    `signature` is the file that holds it, wherever it lies; absent, the model's own are
+    found. `ignored` are paths in the model that need no signature, `ignore_unsigned` lets
+    every file pass that the signature does not mention.
+    """
+
+    signature: Path | None = None
+    ignored: tuple[str, ...] = ()
+    ignore_unsigned: bool = False
 
 
 class GateOptions(TypedDict, total=False):
@@ -77,12 +97,16 @@ class GateOptions(TypedDict, total=False):
     progress: Progress | None
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """A gate with its policy, cache and connections; cheap to make, safe to share.
 
     `token` is what `huggingface_hub` takes (a string, True, False or None), `cache_dir` the
-    Hugging Face cache to look in, `offline` forbids the network.
+    Hugging Face cache to look in, `offline` forbids the network, `clock` tells the time.
     """
 
     policy: Policy
@@ -91,10 +115,11 @@ class Gate:
     cache_dir: Path | None = None
     offline: bool = False
     progress: Progress | None = None
+    clock: Callable[[], datetime] = _utc_now
     cache: TrustedCache = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cache", TrustedCache(self.settings.home))
+        object.__setattr__(self, "cache", TrustedCache(self.settings.home, clock=self.clock))
 
     # -- the questions a gate answers ----------------------------------------------------
 
@@ -116,7 +141,7 @@ class Gate:
             listing = self._resolve(source)
             commit = listing.commit
         key = self.key(source, commit, need)
-        force = force or not self._may_be_warm(source)
+        force = force or not self._may_be_warm(source, listing)
         on_load = to_build and self.policy.topics(source).cache.verify == "hashed-bytes"
         if not force and (entry := self._find(key, source, on_load=on_load)):
             return entry
@@ -141,7 +166,7 @@ class Gate:
                 through=confined.convert_folder,
             )
             if bad := self._recalled(listing, [file.sha256 for file in artifact.files]):
-                decided = self._unfetched(listing, decided.attestation, bad)
+                decided = self._unfetched(listing, decided.attestation, bad, decided.circumstances)
                 self.cache.record_verdict(decided, key)
                 raise Refused(decided.verdict)
             artifact = dataclasses.replace(artifact, confinement=confined.tier.value)
@@ -162,7 +187,7 @@ class Gate:
         """
         return attested.admit(bundle, source, self.policy, self.cache, recalled=self._recalled)
 
-    def verify(self, source: Source) -> tuple[Listing, Attestation]:
+    def verify(self, source: Source, asked: Asked | None = None) -> tuple[Listing, Attestation]:
         """Say who signed, and follow the chain to the bytes of every file.
 
         Raises:
@@ -172,7 +197,7 @@ class Gate:
             listing = self._resolve(source)
             everything = selection.select(listing, Need(purpose="everything"))
             attestation = self._attest(listing, work)
-            attestation, _ = self._fetch(listing, attestation, everything, work)
+            attestation, _ = self._fetch(listing, attestation, everything, work, asked or Asked())
             return listing, attestation
 
     # -- stages --------------------------------------------------------------------------
@@ -190,10 +215,16 @@ class Gate:
             return self.cache.latest(source)
         return None
 
-    def _may_be_warm(self, source: Source) -> bool:
-        """False where the way of asking is refused, whatever was admitted before."""
-        named = source.kind == "local" or _COMMIT.fullmatch(source.revision or "")
-        return bool(named) or self.policy.topics(source).revision.require == "any"
+    def _may_be_warm(self, source: Source, listing: Listing | None) -> bool:
+        """False where the way of asking may be refused, whatever was admitted before."""
+        if not _moves(source):
+            return True
+        revision = self.policy.topics(source).revision
+        if revision.require != "any":
+            return False
+        if revision.monotonic and listing is not None:
+            return self.cache.head(source) in (None, listing.commit)
+        return True
 
     def _context(self) -> sources.Context:
         return sources.Context(
@@ -202,6 +233,7 @@ class Gate:
             offline=self.offline,
             cache_dir=self.cache_dir,
             progress=self.progress,
+            signals=self.policy.base.hub_signals.consult == "always",
             known_digest=self.cache.known_digest,
             remember_digest=self.cache.remember_digest,
         )
@@ -263,29 +295,132 @@ class Gate:
         return signatures.attest(
             listing,
             sources.git_remote(listing, context),
-            signatures.TrustRoots.load(self.policy.trust_roots),
+            self._trust(),
             work / "git",
+            offline=context.no_network,
+            seen=self._first_seen(listing.source),
+        )
+
+    def _first_seen(self, source: Source) -> Callable[[str], datetime] | None:
+        """When the ledger met a signature, where the policy wants that to count."""
+        if self.policy.topics(source).identity.expired_key != "first-seen":
+            return None
+        return functools.partial(self.cache.first_seen, "signature")
+
+    def _circumstances(self, listing: Listing, work: Path) -> Circumstances:
+        """What ledger, hub and clock say of a commit, before its files are fetched."""
+        source, topics = listing.source, self.policy.topics(listing.source)
+        if source.kind == "local":
+            return Circumstances(now=self.clock())
+        lineage = None
+        if topics.revision.monotonic and _moves(source):
+            lineage = self._lineage(listing, work)
+        return Circumstances(
+            now=self.clock(),
+            first_seen=self.cache.first_seen(
+                "commit", f"{source.kind}:{source.repository}@{listing.commit}"
+            ),
+            lineage=lineage,
+            changed_ids=self._changed_ids(listing) if topics.owner.pin != "none" else {},
+        )
+
+    def _lineage(self, listing: Listing, work: Path) -> Lineage:
+        before = self.cache.head(listing.source)
+        if before is None:
+            return Lineage(relation="first")
+        context = self._context()
+        return signatures.lineage(
+            before,
+            listing.commit,
+            sources.git_remote(listing, context),
+            work / "history",
             offline=context.no_network,
         )
 
+    def _changed_ids(self, listing: Listing) -> dict[str, tuple[str, str]]:
+        """Ids of repository and account that are others than when first met, as (then, now)."""
+        if listing.upstream is None:
+            return {}
+        name = listing.source.repository
+        account, ids = name.partition("/")[0], listing.upstream.ids
+        scopes = {
+            "repository": f"{listing.source.kind}:{name}#repository",
+            "name": f"{listing.source.kind}:{name}#name",
+            "account": f"{listing.source.kind}:{account}#account",
+        }
+        changed = {}
+        for what, scope in scopes.items():
+            now = ids.get(what, "")
+            first = self.cache.first_id(scope, now)
+            if first != now:
+                changed[what] = (first, now)
+        return changed
+
     def _fetch(
-        self, listing: Listing, attestation: Attestation, selected: Selection, work: Path
+        self,
+        listing: Listing,
+        attestation: Attestation,
+        selected: Selection,
+        work: Path,
+        asked: Asked | None = None,
     ) -> tuple[Attestation, Snapshot | None]:
         """Fetch, and bind the attestation; no snapshot when bytes are not those promised."""
-        root = work / "files"
-        root.mkdir()
+        asked = asked or Asked()
         try:
-            snapshot = quarantine.fetch(
-                listing,
-                selected,
-                attestation.blobs,
-                root,
-                self._context(),
-                shelf=self.cache.shelf,
-            )
+            snapshot = self._quarantine(listing, attestation, selected.paths, work / "files")
+            detached = self._detached(listing, attestation, work, asked)
         except TamperedError as error:
             return _broken(attestation, error), None
-        return signatures.bind(attestation, snapshot), snapshot
+        bound = signatures.bind(
+            attestation,
+            snapshot,
+            self._trust(),
+            detached,
+            ignored=asked.ignored,
+            ignore_unsigned=asked.ignore_unsigned,
+            seen=self._first_seen(listing.source),
+        )
+        return bound, snapshot
+
+    def _quarantine(
+        self, listing: Listing, attestation: Attestation, paths: Iterable[str], root: Path
+    ) -> Snapshot:
+        root.mkdir()
+        return quarantine.fetch(
+            listing,
+            Selection(paths=tuple(paths)),
+            attestation.blobs,
+            root,
+            self._context(),
+            shelf=self.cache.shelf,
+        )
+
+    def _detached(
+        self, listing: Listing, attestation: Attestation, work: Path, asked: Asked
+    ) -> list[DetachedSignature]:
+        """The signatures over the folder: the one asked for, or those that lie in it."""
+        if asked.signature is not None:
+            return [_read_signature(asked.signature, listing)]
+        claims = [claim for claim in listing.claims if signatures.is_candidate(claim.path)]
+        small = [claim.path for claim in claims if claim.size <= signatures.BUNDLE_BYTES]
+        found = [
+            DetachedSignature(
+                name=claim.path, data=b"", path=claim.path, problem="the signature is too large"
+            )
+            for claim in claims
+            if claim.size > signatures.BUNDLE_BYTES
+        ]
+        if small:
+            root = work / "signatures"
+            self._quarantine(listing, attestation, small, root)
+            found += [
+                DetachedSignature(name=path, data=(root / path).read_bytes(), path=path)
+                for path in small
+            ]
+        return sorted(found, key=lambda one: one.name)
+
+    def _trust(self) -> signatures.TrustRoots:
+        return signatures.TrustRoots.load(self.policy.trust_roots)
 
     def _decide(
         self, listing: Listing, need: Need, work: Path, confined: sandbox.Sandbox
@@ -293,15 +428,20 @@ class Gate:
         topics = self.policy.topics(listing.source)
         attestation = self._attest(listing, work)
         selected = selection.select(listing, need, scope=topics.scope)
-        early = policy.decide_early(listing, attestation, self.policy, selection=selected)
+        circumstances = self._circumstances(listing, work)
+        early = policy.decide_early(
+            listing, attestation, self.policy, selection=selected, circumstances=circumstances
+        )
         early = (*self._recalled(listing), *early)
         if any(reason.rule in _NOT_FETCHED for reason in early):
-            return self._unfetched(listing, attestation, early)
+            return self._unfetched(listing, attestation, early, circumstances)
         attestation, snapshot = self._fetch(listing, attestation, selected, work)
         if snapshot and (bad := self._recalled(listing, [file.sha256 for file in snapshot.files])):
-            return self._unfetched(listing, attestation, bad)
+            return self._unfetched(listing, attestation, bad, circumstances)
         report: Report | None = None
         if snapshot is not None:
+            named = modelcard.licences(snapshot.root)
+            circumstances = dataclasses.replace(circumstances, licences=named)
             report = scanner.scan(
                 [snapshot.root],
                 profiles=topics.pickles.profiles or None,
@@ -312,6 +452,7 @@ class Gate:
             str(listing.source), listing, attestation, snapshot, report, self.policy,
             mended=MENDS, confined=confined.tier.full,
             signing=operator.configured(self.settings.home) is not None,
+            circumstances=circumstances,
         )  # fmt: skip
         return Decided(
             listing=listing,
@@ -321,6 +462,7 @@ class Gate:
             verdict=verdict,
             approval=approval,
             confinement=confined.tier.value,
+            circumstances=circumstances,
         )
 
     def _recalled(self, listing: Listing, digests: Iterable[str] = ()) -> tuple[Reason, ...]:
@@ -336,7 +478,11 @@ class Gate:
         )
 
     def _unfetched(
-        self, listing: Listing, attestation: Attestation, reasons: tuple[Reason, ...]
+        self,
+        listing: Listing,
+        attestation: Attestation,
+        reasons: tuple[Reason, ...],
+        circumstances: Circumstances,
     ) -> Decided:
         """A refusal that no file had to be read for."""
         verdict = Verdict(
@@ -354,7 +500,28 @@ class Gate:
             report=None,
             verdict=verdict,
             approval=None,
+            circumstances=circumstances,
         )
+
+
+def _moves(source: Source) -> bool:
+    """Whether what was asked for may lead to another commit tomorrow: a branch, a tag."""
+    return source.kind != "local" and not _COMMIT.fullmatch(source.revision or "")
+
+
+def _read_signature(path: Path, listing: Listing) -> DetachedSignature:
+    """A signature that the caller named; where it lies in the model, it is no part of it."""
+    inside = None
+    folder = Path(listing.source.location)
+    if listing.source.kind == "local" and folder.is_dir():
+        with contextlib.suppress(ValueError, OSError):
+            inside = path.resolve().relative_to(folder.resolve()).as_posix()
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(signatures.BUNDLE_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"the signature {path}: {error.strerror or error}") from error
+    return DetachedSignature(name=path.name, data=data, path=inside, asked=True)
 
 
 def _broken(attestation: Attestation, error: TamperedError) -> Attestation:

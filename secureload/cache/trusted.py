@@ -203,6 +203,7 @@ class TrustedCache:
                             evidence=done.evidence, verifier=verifier,
                         )  # fmt: skip
                         memory.remember(session, decided.listing, at)
+                        memory.admitted(session, decided.listing, at)
                 except BaseException:
                     done.undo()
                     raise
@@ -360,6 +361,27 @@ class TrustedCache:
         with self._database.read() as session:
             return memory.latest(session, source)
 
+    def head(self, source: Source) -> str | None:
+        """The commit that moved a revision on last, among those admitted; None if none did."""
+        if not self.layout.database.exists():
+            return None
+        from secureload.ledger import memory
+
+        with self._database.read() as session:
+            return memory.head(session, source)
+
+    def first_id(self, scope: str, identity: str) -> str:
+        """The first id met for a repository or account; this one, and recorded, if none was.
+
+        Raises:
+            CacheError: the ledger cannot be written.
+        """
+        from secureload.ledger import memory
+
+        self.layout.create()
+        with self._database.write(durable=False) as session:
+            return memory.first_id(session, scope, identity, self._now())
+
     def commits(self, source: Source) -> tuple[str, ...]:
         """Every admitted commit of a repository, oldest admission first."""
         if not self.layout.database.exists():
@@ -378,7 +400,7 @@ class TrustedCache:
         from secureload.ledger import memory
 
         self.layout.create()
-        with self._database.write() as session:
+        with self._database.write(durable=False) as session:
             return memory.first_seen(session, kind, subject, self._now())
 
     def known_digest(self, path: Path, status: os.stat_result) -> str | None:

@@ -30,7 +30,7 @@ def remember(session: Session, listing: Listing, at: str) -> None:
         session.add(row)
     row.last_seen = at
     row.turn = turn
-    first_seen(session, "commit", f"{source.kind}:{source.repository}@{listing.commit}", at)
+    first_seen(session, "commit", _subject(source, listing.commit), at)
 
 
 def latest(session: Session, source: Source) -> str | None:
@@ -49,6 +49,51 @@ def latest(session: Session, source: Source) -> str | None:
         .order_by(Sighting.turn.desc())
     )
     return session.execute(query.limit(1)).scalar()
+
+
+def head(session: Session, source: Source) -> str | None:
+    """Of the admitted commits that this revision has led to, the one admitted first last.
+
+    A commit that is admitted again, under another policy say, keeps its place.
+    """
+    led_to = select(Sighting.commit).where(
+        Sighting.kind == source.kind,
+        Sighting.repository == source.repository,
+        Sighting.revision == (source.revision or ""),
+    )
+    query = select(Admission.commit, Admission.admitted_at).where(
+        Admission.kind == source.kind,
+        Admission.repository == source.repository,
+        Admission.commit.in_(led_to),
+    )
+    times: dict[str, str] = {}
+    for commit, admitted_at in session.execute(query):
+        seen = session.get(FirstSeen, ("admitted", _subject(source, commit)))
+        at = seen.seen_at if seen else admitted_at
+        times[commit] = min(at, times.get(commit, at))
+    return max(times, key=lambda commit: times[commit], default=None)
+
+
+def admitted(session: Session, listing: Listing, at: str) -> None:
+    """Record when a commit was admitted for the first time."""
+    first_seen(session, "admitted", _subject(listing.source, listing.commit), at)
+
+
+def first_id(session: Session, scope: str, identity: str, at: str) -> str:
+    """The first id that this ledger met for a repository or account; this one, if none.
+
+    An empty `identity` asks without recording any.
+    """
+    kind = f"id:{scope}"
+    query = select(FirstSeen.subject).where(FirstSeen.kind == kind).order_by(FirstSeen.seen_at)
+    known = session.execute(query.limit(1)).scalar()
+    if known is None and identity:
+        first_seen(session, kind, identity, at)
+    return known or identity
+
+
+def _subject(source: Source, commit: str) -> str:
+    return f"{source.kind}:{source.repository}@{commit}"
 
 
 def commits(session: Session, source: Source) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 from secureload.errors import IntegrityError
 from secureload.flow import (
     AdmissionKey,
-    Attestation,
     Conversion,
     Decided,
     Snapshot,
@@ -54,7 +53,7 @@ def record_decision(session: Session, decided: Decided, at: str) -> str:
     )
     session.add(row)
     session.flush()
-    session.add(_attestation_row(row.id, decided.attestation))
+    session.add(_attestation_row(row.id, decided))
     position = 0
     for file in decided.report.files if decided.report else ():
         for finding in file.findings or (None,):
@@ -427,9 +426,18 @@ def _record_snapshot(session: Session, snapshot: Snapshot, at: str) -> str:
     return row.id
 
 
-def _attestation_row(verdict_id: str, attestation: Attestation) -> tables.Attestation:
+def _attestation_row(verdict_id: str, decided: Decided) -> tables.Attestation:
+    attestation, upstream = decided.attestation, decided.listing.upstream
     signer = attestation.signer
-    document = {"signer": signer, "chain": attestation.chain, "detail": attestation.detail}
+    document = {
+        "signer": signer,
+        "signatures": attestation.signatures,
+        "unsigned": attestation.unsigned,
+        "chain": attestation.chain,
+        "detail": attestation.detail,
+        "circumstances": decided.circumstances,
+        "upstream": upstream,
+    }
     return tables.Attestation(
         verdict_id=verdict_id,
         status=attestation.status.value,

@@ -105,7 +105,8 @@ class Attestation(Base):
     signer_kind: Mapped[str | None]
     fingerprint: Mapped[str | None] = mapped_column(index=True)
     document: Mapped[str]
-    """Signer, chain and detail of a `flow.Attestation` in JSON."""
+    """Signer, signatures, chain and detail of a `flow.Attestation`, the circumstances of the
+    decision and what the hub said, in JSON."""
 
 
 class Blob(Base):

@@ -5,7 +5,7 @@ Nothing here reads a file, a clock or the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypedDict
 
@@ -15,16 +15,18 @@ from secureload import flow
 from secureload.flow import (
     Approval,
     Attestation,
+    Circumstances,
     Decision,
     Listing,
     Reason,
     Selection,
-    SignatureStatus,
     Snapshot,
     Source,
     Verdict,
     Waived,
 )
+from secureload.policy import identity, standing
+from secureload.policy.objections import Objection, deny
 
 if TYPE_CHECKING:
     from secureload.policy.compiled import CompiledPolicy
@@ -34,15 +36,6 @@ if TYPE_CHECKING:
 _PICKLED = ("pickle", "torch-zip", "torch-legacy", "torch-tar", "torchscript", "joblib", "dill")
 """Formats that are pickles, or carry the one that builds their content."""
 
-_SAID = {
-    SignatureStatus.UNSIGNED: ("absent", "nobody signed it"),
-    SignatureStatus.UNKNOWN_KEY: ("unknownKey", "signed by a key that no trust root holds"),
-    SignatureStatus.PLATFORM_ATTESTED: (
-        "platformAttested",
-        "signed by the platform, not by the publisher",
-    ),
-}
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judgement:
@@ -51,20 +44,6 @@ class Judgement:
     decision: Decision
     reasons: tuple[Reason, ...] = ()
     warnings: tuple[Reason, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Objection:
-    """A reason with what the policy says about it.
-
-    `always`: refused in every mode. `unread`: the file could not be read to its end, so if
-    nothing else speaks against it there is no decision at all.
-    """
-
-    reason: Reason
-    action: Action = "deny"
-    always: bool = False
-    unread: bool = False
 
 
 def decide(
@@ -79,6 +58,7 @@ def decide(
     remote_code_requested: bool = False,
     confined: bool = False,
     signing: bool = True,
+    circumstances: Circumstances | None = None,
 ) -> tuple[Verdict, Approval | None]:
     """Decide on one snapshot and list every reason, not the first.
 
@@ -89,7 +69,9 @@ def decide(
     """
     topics = policy.topics(listing.source)
     objections = [
-        *_before_bytes(listing, attestation, policy, None),
+        *_before_bytes(listing, policy, None, circumstances or Circumstances()),
+        *identity.objections(attestation, topics),
+        *standing.licences(circumstances or Circumstances(), topics),
         *_remote_code(listing, requested=remote_code_requested),
         *_evidence(topics, signing=signing),
     ]
@@ -102,7 +84,7 @@ def decide(
         objections += _coverage(snapshot, report)
     elif not any(objection.action == "deny" for objection in objections):
         message = "the files were not read, so nothing is known about them"
-        objections.append(_Objection(reason=Reason(rule="unread", message=message), unread=True))
+        objections.append(Objection(reason=Reason(rule="unread", message=message), unread=True))
     judgement = _judge(objections, topics.mode, complete=snapshot is not None)
     verdict = Verdict(
         decision=judgement.decision,
@@ -124,10 +106,19 @@ def decide_early(
     policy: Policy,
     *,
     selection: Selection | None = None,
+    circumstances: Circumstances | None = None,
 ) -> tuple[Reason, ...]:
-    """The reasons to refuse that are known before any file is fetched; empty to go on."""
-    objections = list(_before_bytes(listing, attestation, policy, selection))
-    return _judge(objections, policy.topics(listing.source).mode).reasons
+    """The reasons to refuse that are known before any file is fetched; empty to go on.
+
+    Of signatures only what git carries is known by then, so that none is missed yet; one
+    that is there and wrong is.
+    """
+    topics = policy.topics(listing.source)
+    objections = [
+        *_before_bytes(listing, policy, selection, circumstances or Circumstances()),
+        *(one for one in identity.objections(attestation, topics) if one.always),
+    ]
+    return _judge(objections, topics.mode).reasons
 
 
 def judge_report(
@@ -188,7 +179,7 @@ def scan_options(topics: Topics) -> ScanOptions:
     return {"profiles": pickles.profiles, "allow": pickles.allow}
 
 
-def _judge(objections: list[_Objection], mode: str, *, complete: bool = True) -> Judgement:
+def _judge(objections: list[Objection], mode: str, *, complete: bool = True) -> Judgement:
     reasons: dict[Reason, bool] = {}
     warnings: dict[Reason, None] = {}
     for objection in objections:
@@ -211,23 +202,26 @@ def _judge(objections: list[_Objection], mode: str, *, complete: bool = True) ->
 
 
 def _before_bytes(
-    listing: Listing, attestation: Attestation, policy: Policy, selection: Selection | None
-) -> Iterator[_Objection]:
+    listing: Listing,
+    policy: Policy,
+    selection: Selection | None,
+    circumstances: Circumstances,
+) -> Iterator[Objection]:
     source = listing.source
     topics = policy.topics(source)
     yield from _source(source, policy, topics)
     yield from _revision(listing, topics)
-    yield _identity(attestation, topics)
+    yield from standing.objections(listing, circumstances, topics)
     if selection is not None:
         wanted = frozenset(selection.paths)
         claimed = [(claim.path, claim.size) for claim in listing.claims if claim.path in wanted]
         yield from _limits(topics, claimed)
 
 
-def _source(source: Source, policy: Policy, topics: Topics) -> Iterator[_Objection]:
+def _source(source: Source, policy: Policy, topics: Topics) -> Iterator[Objection]:
     name, kind = source.repository, source.kind
     if kind not in topics.sources:
-        yield _deny(
+        yield deny(
             "sources",
             f"sources of kind `{kind}` are not allowed",
             "",
@@ -235,7 +229,7 @@ def _source(source: Source, policy: Policy, topics: Topics) -> Iterator[_Objecti
             topics.sources,
         )
     if not any(fnmatchcase(name, glob) for glob in topics.repos.allow):
-        yield _deny(
+        yield deny(
             "repos",
             f"`{name}` is not among the repositories allowed",
             "",
@@ -244,19 +238,19 @@ def _source(source: Source, policy: Policy, topics: Topics) -> Iterator[_Objecti
         )
     for glob in topics.repos.deny:
         if fnmatchcase(name.lower(), glob.lower()):
-            yield _deny("repos", f"`{name}` is refused by name", "", "spec.repos.deny", [glob])
+            yield deny("repos", f"`{name}` is refused by name", "", "spec.repos.deny", [glob])
     for rule in policy.rules:
         if rule.deny and rule.applies_to(source):
-            yield _deny("repos", rule.deny, "", f"spec.rules.{rule.name}.deny", None)
+            yield deny("repos", rule.deny, "", f"spec.rules.{rule.name}.deny", None)
 
 
-def _revision(listing: Listing, topics: Topics) -> Iterator[_Objection]:
+def _revision(listing: Listing, topics: Topics) -> Iterator[Objection]:
     source = listing.source
     if source.kind == "local" or source.revision == listing.commit:
         return
     asked = f"`{source.revision}`" if source.revision else "the default branch"
     if topics.revision.require == "commit-sha":
-        yield _deny(
+        yield deny(
             "revision",
             f"{asked} is no commit; name one, for example {listing.commit}",
             "",
@@ -264,7 +258,7 @@ def _revision(listing: Listing, topics: Topics) -> Iterator[_Objection]:
             "commit-sha",
         )
     elif topics.revision.branches == "last-admitted":
-        yield _deny(
+        yield deny(
             "revision",
             f"{asked} may move and no commit of it was admitted before; "
             f"name a commit, for example {listing.commit}",
@@ -274,34 +268,10 @@ def _revision(listing: Listing, topics: Topics) -> Iterator[_Objection]:
         )
 
 
-def _identity(attestation: Attestation, topics: Topics) -> _Objection:
-    status = attestation.status
-    signer = str(attestation.signer) if attestation.signer else ""
-    if status is SignatureStatus.VERIFIED:
-        reason = Reason(rule="identity", message=f"signed by {signer}")
-        return _Objection(reason=reason, action="allow")
-    setting, sentence = _SAID.get(
-        status, ("invalid", f"the signature does not hold ({status.value})")
-    )
-    attribute = {"unknownKey": "unknown_key", "platformAttested": "platform_attested"}
-    action: Action = getattr(topics.identity, attribute.get(setting, setting))
-    message = f"{sentence}: {attestation.detail}" if attestation.detail else sentence
-    return _Objection(
-        reason=Reason(
-            rule="identity",
-            message=message,
-            subject=signer,
-            setting=f"spec.identity.{setting}: {action}",
-        ),
-        action=action,
-        always=setting == "invalid",
-    )
-
-
-def _remote_code(listing: Listing, *, requested: bool) -> Iterator[_Objection]:
+def _remote_code(listing: Listing, *, requested: bool) -> Iterator[Objection]:
     code = [claim.path for claim in listing.claims if claim.path.endswith(".py")]
     if requested and code:
-        yield _Objection(
+        yield Objection(
             reason=Reason(
                 rule="remote-code",
                 message="`trust_remote_code` would run this repository's Python",
@@ -312,9 +282,9 @@ def _remote_code(listing: Listing, *, requested: bool) -> Iterator[_Objection]:
         )
 
 
-def _confinement(topics: Topics, *, confined: bool) -> Iterator[_Objection]:
+def _confinement(topics: Topics, *, confined: bool) -> Iterator[Objection]:
     if topics.sandbox == "required" and not confined:
-        yield _deny(
+        yield deny(
             "sandbox",
             "the files were not read in full confinement, which this policy demands; "
             "`secureload doctor` tells what this machine lacks",
@@ -324,9 +294,9 @@ def _confinement(topics: Topics, *, confined: bool) -> Iterator[_Objection]:
         )
 
 
-def _evidence(topics: Topics, *, signing: bool) -> Iterator[_Objection]:
+def _evidence(topics: Topics, *, signing: bool) -> Iterator[Objection]:
     if topics.evidence.sign == "required" and not signing:
-        yield _deny(
+        yield deny(
             "evidence",
             "there is no operator key to sign evidence with (`secureload init` makes one)",
             "",
@@ -335,18 +305,18 @@ def _evidence(topics: Topics, *, signing: bool) -> Iterator[_Objection]:
         )
 
 
-def _limits(topics: Topics, files: list[tuple[str, int]]) -> Iterator[_Objection]:
+def _limits(topics: Topics, files: list[tuple[str, int]]) -> Iterator[Objection]:
     limits = topics.limits
     total = sum(size for _, size in files)
     if _over(total, limits.repo_bytes):
-        yield _deny(
+        yield deny(
             "limits", f"{total} bytes altogether", "", "spec.limits.repoBytes", limits.repo_bytes
         )
     for path, size in files:
         if _over(size, limits.file_bytes):
-            yield _deny("limits", f"{size} bytes", path, "spec.limits.fileBytes", limits.file_bytes)
+            yield deny("limits", f"{size} bytes", path, "spec.limits.fileBytes", limits.file_bytes)
     if limits.files is not None and len(files) > limits.files:
-        yield _deny("limits", f"{len(files)} files", "", "spec.limits.files", limits.files)
+        yield deny("limits", f"{len(files)} files", "", "spec.limits.files", limits.files)
 
 
 def _over(size: int, limit: Size) -> bool:
@@ -355,7 +325,7 @@ def _over(size: int, limit: Size) -> bool:
     return limit is not None and size > in_bytes(limit)
 
 
-def _scanned(report: Report, topics: Topics, mended: frozenset[str]) -> Iterator[_Objection]:
+def _scanned(report: Report, topics: Topics, mended: frozenset[str]) -> Iterator[Objection]:
     for file in report:
         yield from _format(file, topics)
         spoken = False
@@ -364,12 +334,12 @@ def _scanned(report: Report, topics: Topics, mended: frozenset[str]) -> Iterator
                 continue
             if finding.rule in mended:
                 reason = _found(file, finding, "")
-                yield _Objection(reason=reason, action="warn")
+                yield Objection(reason=reason, action="warn")
                 continue
             spoken = True
             if finding.severity is Severity.CRITICAL:
                 reason = _found(file, finding, "spec.verdicts.malicious: deny")
-                yield _Objection(reason=reason, always=True)
+                yield Objection(reason=reason, always=True)
             else:
                 unread = file.status is Status.FAILED
                 yield _judged(file, finding, topics, unread=unread)
@@ -377,17 +347,17 @@ def _scanned(report: Report, topics: Topics, mended: frozenset[str]) -> Iterator
             yield _unread(file, topics)
 
 
-def _judged(file: FileResult, finding: Finding, topics: Topics, *, unread: bool) -> _Objection:
+def _judged(file: FileResult, finding: Finding, topics: Topics, *, unread: bool) -> Objection:
     name: str = "error" if unread else "suspicious"
     action: Action = getattr(topics.verdicts, name)
     setting = f"spec.verdicts.{name}: {action}"
     admit = finding.evidence.get("admit")
     if admit:
         setting = f"{setting}; admitted by {admit}"
-    return _Objection(reason=_found(file, finding, setting), action=action, unread=unread)
+    return Objection(reason=_found(file, finding, setting), action=action, unread=unread)
 
 
-def _unread(file: FileResult, topics: Topics) -> _Objection:
+def _unread(file: FileResult, topics: Topics) -> Objection:
     unread = file.status is Status.FAILED
     name, rule, message = (
         ("error", "unreadable", "could not be read to its end")
@@ -398,24 +368,24 @@ def _unread(file: FileResult, topics: Topics) -> _Objection:
     reason = Reason(
         rule=rule, message=message, subject=file.path, setting=f"spec.verdicts.{name}: {action}"
     )
-    return _Objection(reason=reason, action=action, unread=unread)
+    return Objection(reason=reason, action=action, unread=unread)
 
 
-def _format(file: FileResult, topics: Topics) -> Iterator[_Objection]:
+def _format(file: FileResult, topics: Topics) -> Iterator[Objection]:
     formats = topics.formats
     names = file.format.split("+")  # a file that several readers understand has several
     for name in names:
         if formats.allow is not None and name not in formats.allow:
             message = f"`{name}` is not among the formats allowed"
-            yield _deny("formats", message, file.path, "spec.formats.allow", formats.allow)
+            yield deny("formats", message, file.path, "spec.formats.allow", formats.allow)
         if name in formats.deny:
-            yield _deny("formats", f"`{name}` is refused", file.path, "spec.formats.deny", [name])
+            yield deny("formats", f"`{name}` is refused", file.path, "spec.formats.deny", [name])
         if topics.pickles.mode == "forbid" and name.startswith(_PICKLED):
             message = f"`{name}` is a pickle"
-            yield _deny("pickles", message, file.path, "spec.pickles.mode", "forbid")
+            yield deny("pickles", message, file.path, "spec.pickles.mode", "forbid")
 
 
-def _coverage(snapshot: Snapshot, report: Report) -> Iterator[_Objection]:
+def _coverage(snapshot: Snapshot, report: Report) -> Iterator[Objection]:
     """Every file in quarantine was scanned, and what was scanned is what lies there."""
     results = {file.path: file for file in report}
     for stored in snapshot.files:
@@ -423,23 +393,14 @@ def _coverage(snapshot: Snapshot, report: Report) -> Iterator[_Objection]:
         if result is None:
             message = "fetched, but not in the scanner's report"
             reason = Reason(rule="unscanned", message=message, subject=stored.path)
-            yield _Objection(reason=reason, always=True)
+            yield Objection(reason=reason, always=True)
         elif result.size != stored.size or result.sha256 not in (None, stored.sha256):
             message = "changed between fetching and scanning"
             reason = Reason(rule="integrity", message=message, subject=stored.path)
-            yield _Objection(reason=reason, always=True)
+            yield Objection(reason=reason, always=True)
 
 
 def _found(file: FileResult, finding: Finding, setting: str) -> Reason:
     where = str(finding.where)
     message = finding.message if where == "whole file" else f"{finding.message} (at {where})"
     return Reason(rule=finding.rule, message=message, subject=file.path, setting=setting)
-
-
-def _deny(
-    rule: str, message: str, subject: str, setting: str, value: Iterable[str] | str | int | None
-) -> _Objection:
-    if value is not None and not isinstance(value, (str, int)):
-        value = f"[{', '.join(value)}]"
-    shown = setting if value is None else f"{setting}: {value}"
-    return _Objection(reason=Reason(rule=rule, message=message, subject=subject, setting=shown))

@@ -98,8 +98,9 @@ class Policy:
         """The policy as a document with everything filled in; loading it gives this policy."""
         spec = msgspec.to_builtins(self.base)
         spec["identity"]["trustRoots"] = [str(path) for path in self.trust_roots]
-        if spec["formats"]["allow"] is None:
-            del spec["formats"]["allow"]
+        for topic in ("formats", "licences"):
+            if spec[topic]["allow"] is None:
+                del spec[topic]["allow"]
         spec["limits"] = {key: size for key, size in spec["limits"].items() if size is not None}
         spec["rules"] = [
             {

@@ -26,6 +26,10 @@ Size: TypeAlias = (
 
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+Age: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^\d{1,6} ?[smhdw]$")]
+"""A length of time: a number of seconds, minutes, hours, days or weeks, such as `14d`."""
+
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """A group of settings; unknown keys are errors."""
@@ -47,25 +51,98 @@ class Revision(Topic, frozen=True, kw_only=True):
     `commit-sha`: the caller names a full commit id. `follow`: a branch is resolved anew each
     time. `resolve-and-lock`: it means the newest commit admitted here, and is resolved only
     when there is none. `last-admitted`: likewise, and refused when there is none.
+    `monotonic`: a branch or tag may only move on from the commit last admitted, never back
+    and never aside. `minAge`: how long this ledger must have known a commit, such as `14d`.
     """
 
     require: Literal["any", "commit-sha"] = "any"
     branches: Literal["follow", "resolve-and-lock", "last-admitted"] = "follow"
+    monotonic: bool = False
+    min_age: Age | None = None
+
+
+class Demand(Topic, frozen=True, kw_only=True):
+    """A signature that a policy asks for: its kind, and the name of the trust root behind it.
+
+    `commit` is either kind over a commit or tag. Without `trustRoot` any root will do. `and`
+    are further signatures that must be there with it.
+    """
+
+    kind: Literal["commit", "openpgp", "ssh", "model-signing"]
+    trust_root: Name | None = None
+    and_: tuple[Demand, ...] = msgspec.field(name="and", default=())
+
+    @property
+    def each(self) -> tuple[Demand, ...]:
+        """Every signature that is asked for, by itself."""
+        alone = Demand(kind=self.kind, trust_root=self.trust_root)
+        return (alone, *(one for further in self.and_ for one in further.each))
+
+    def __str__(self) -> str:
+        root = f" by trust root `{self.trust_root}`" if self.trust_root else ""
+        return " and ".join([f"{self.kind}{root}", *map(str, self.and_)])
 
 
 class Identity(Topic, frozen=True, kw_only=True):
     """What to do without a publisher's signature, and whose signatures count.
 
     `absent`: nobody signed. `unknownKey`: the key is in no trust root. `platformAttested`:
-    the hub signed, not the publisher. A signature that is present and wrong is refused
-    always. `trustRoots` are files, relative to the policy.
+    the hub signed, not the publisher. `unsignedFiles`: files that a signature over the folder
+    leaves out, and no other covers. `expiredKey: first-seen` takes a signature whose key has
+    expired since this ledger first met it. A signature that is present and wrong is refused
+    always. `anyOf`: one of these must be there and hold; `allOf`: every one of them;
+    `prefer`: mention it when none of these is. `trustRoots` are files, relative to the policy.
     """
 
     absent: Action = "warn"
     unknown_key: Action = "warn"
     platform_attested: Action = "warn"
+    unsigned_files: Action = "warn"
+    expired_key: Literal["first-seen", "deny"] = "deny"
     invalid: Literal["deny"] = "deny"
+    any_of: tuple[Demand, ...] = ()
+    all_of: tuple[Demand, ...] = ()
+    prefer: tuple[Demand, ...] = ()
     trust_roots: tuple[Name, ...] = ()
+
+
+class Owner(Topic, frozen=True, kw_only=True):
+    """Who owns a repository of the hub, by the ids that the hub gives, not by names.
+
+    `trust-on-first-use`: the first ones that this ledger met. `onChange`: what to do when
+    they differ now; `quarantine` refuses until `accept` lists the new ids.
+    """
+
+    pin: Literal["none", "trust-on-first-use"] = "trust-on-first-use"
+    on_change: Literal["allow", "warn", "quarantine"] = "warn"
+    accept: tuple[Name, ...] = ()
+
+
+class Licences(Topic, frozen=True, kw_only=True):
+    """Licences as the model card's front matter names them; `allow` absent means every one.
+
+    `unknown`: the card names none, or there is no card. The names are compared without
+    regard to case.
+    """
+
+    allow: tuple[Name, ...] | None = None
+    deny: tuple[Name, ...] = ()
+    unknown: Action = "allow"
+
+
+class HubSignals(Topic, frozen=True, kw_only=True):
+    """What to do about the hub's own scan of a repository, which only ever speaks against it.
+
+    `unsafe`: it calls a file unsafe. `suspicious`: less than that. `pending`: it has not
+    looked yet. `unavailable`: it says nothing, or nothing that can be read. `consult: never`
+    does not ask.
+    """
+
+    consult: Literal["never", "always"] = "always"
+    unsafe: Literal["deny"] = "deny"
+    suspicious: Action = "warn"
+    pending: Action = "allow"
+    unavailable: Action = "allow"
 
 
 class Formats(Topic, frozen=True, kw_only=True):
@@ -143,10 +220,13 @@ class Topics(Topic, frozen=True, kw_only=True):
     repos: Repos = Repos()
     revision: Revision = Revision()
     identity: Identity = Identity()
+    owner: Owner = Owner()
     formats: Formats = Formats()
     pickles: Pickles = Pickles()
     verdicts: Verdicts = Verdicts()
     remote_code: Literal["forbid"] = "forbid"
+    licences: Licences = Licences()
+    hub_signals: HubSignals = HubSignals()
     limits: Limits = Limits()
     sandbox: Literal["preferred", "required"] = "preferred"
     cache: Cache = Cache()
@@ -168,6 +248,11 @@ def in_bytes(size: int | str) -> int:
         return size
     number, unit = re.fullmatch(r"(\d+) ?(\w*)", size).groups()  # type: ignore[union-attr]
     return int(number) * _UNITS[unit]
+
+
+def in_seconds(age: str) -> int:
+    """Read a length of time: `in_seconds("2h") == 7200`."""
+    return int(age[:-1]) * _SECONDS[age[-1]]
 
 
 _T = TypeVar("_T", bound=Topic)
@@ -225,10 +310,33 @@ def _stricter(name: str, kind: Any, mine: Any, theirs: Any) -> Any:
         return tightened(mine, theirs)
     if get_origin(kind) is Literal:
         return max(mine, theirs, key=get_args(kind).index)
+    if isinstance(mine, bool):
+        return mine or theirs
     if mine is None or theirs is None:
         return theirs if mine is None else mine
-    if name == "deny":
+    if name == "min_age":
+        return max(mine, theirs, key=in_seconds)
+    if name == "any_of":
+        return _any_of_both(mine, theirs)
+    if name in {"deny", "all_of", "prefer"}:
         return tuple(dict.fromkeys((*mine, *theirs)))
     if isinstance(mine, tuple):
         return tuple(value for value in mine if value in theirs)
     return min(mine, theirs, key=in_bytes)
+
+
+def _any_of_both(mine: tuple[Demand, ...], theirs: tuple[Demand, ...]) -> tuple[Demand, ...]:
+    """What meets one of `mine` and one of `theirs`, without what asks for more than another."""
+    if not theirs:
+        return mine
+    pairs = [one.each + other.each for one in mine for other in theirs] if mine else [
+        one.each for one in theirs
+    ]  # fmt: skip
+    found = {frozenset((one.kind, one.trust_root or "") for one in pair) for pair in pairs}
+    least = [atoms for atoms in found if not any(other < atoms for other in found)]
+    return tuple(_demand(sorted(atoms)) for atoms in sorted(least, key=sorted))
+
+
+def _demand(atoms: list[tuple[Any, str]]) -> Demand:
+    head, *rest = [Demand(kind=kind, trust_root=root or None) for kind, root in atoms]
+    return msgspec.structs.replace(head, and_=tuple(rest))

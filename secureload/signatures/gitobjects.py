@@ -27,9 +27,10 @@ class MalformedObjectError(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Commit:
-    """A commit's tree, the armored signature over it if there is one, and what that signs."""
+    """A commit's tree and parents, the armored signature over it if any, and what that signs."""
 
     tree: str
+    parents: tuple[str, ...] = ()
     signature: bytes | None
     payload: bytes
 
@@ -100,6 +101,7 @@ def parse_commit(content: bytes, algorithm: str = "sha1") -> Commit:
     found = dict(headers).get(ours)
     return Commit(
         tree=headers[0][1].decode("ascii"),
+        parents=tuple(value.decode("ascii") for _, value in headers[1 : parents + 1]),
         signature=None if found is None else found.replace(b"\n ", b"\n") + b"\n",
         payload=kept + content[len(head) + 1 :],
     )

@@ -24,6 +24,9 @@ FETCH_SECONDS = 300
 OBJECT_BYTES = 64 << 20
 """Largest commit, tree or tag read; a tree of 100,000 files has about 6 MiB."""
 
+HISTORY = 200_000
+"""Most commits of one history; the longest of a model on the Hub has some thousand."""
+
 _LOCAL_SECONDS = 60
 _PROTOCOLS = ("https", "http", "file", "ssh")
 _KEPT_ENVIRONMENT = (
@@ -91,17 +94,7 @@ class GitStore:
             SourceError: the network failed.
             ToolError: git is missing.
         """
-        scheme = urlsplit(self.remote.url).scheme
-        if scheme not in _PROTOCOLS:
-            raise SourceError(f"git objects are not fetched by `{scheme}`")
-        if offline and scheme != "file":
-            raise OfflineError(
-                f"the signature of {self.remote.url} needs the network, and it is forbidden",
-                hint="unset HF_HUB_OFFLINE, or admit it once while online",
-            )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        form = f"--object-format={self.algorithm}"
-        self._local("init", "--quiet", "--bare", "--template=", form, ".")
+        self._prepare(offline)
         everything = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
         ways: tuple[tuple[str, ...], ...] = (
             ("--depth=1", "--filter=blob:none", "--", self.remote.url, self.commit),
@@ -113,6 +106,39 @@ class GitStore:
             if self._fetch(way) and self._has(self.commit):
                 return
         raise AbsentCommitError(f"{self.remote.url} has no commit {self.commit}")
+
+    def _prepare(self, offline: bool) -> None:
+        scheme = urlsplit(self.remote.url).scheme
+        if scheme not in _PROTOCOLS:
+            raise SourceError(f"git objects are not fetched by `{scheme}`")
+        if offline and scheme != "file":
+            raise OfflineError(
+                f"the signature of {self.remote.url} needs the network, and it is forbidden",
+                hint="unset HF_HUB_OFFLINE, or admit it once while online",
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        form = f"--object-format={self.algorithm}"
+        self._local("init", "--quiet", "--bare", "--template=", form, ".")
+
+    def fetch_history(self, *, offline: bool = False) -> list[str]:
+        """Fetch the commit with all that it descends from, and give the ids that git names.
+
+        Raises:
+            AbsentCommitError: the repository does not have the commit.
+            SourceError: as for `fetch`, or the history is longer than `HISTORY`.
+        """
+        self._prepare(offline)
+        ways = (
+            ("--filter=tree:0", "--", self.remote.url, self.commit),
+            ("--filter=blob:none", "--", self.remote.url, self.commit),
+            ("--", self.remote.url, self.commit),
+        )
+        if not any(self._fetch(way) and self._has(self.commit) for way in ways):
+            raise AbsentCommitError(f"{self.remote.url} has no commit {self.commit}")
+        listed = self._local("rev-list", f"--max-count={HISTORY + 1}", self.commit).split()
+        if len(listed) > HISTORY:
+            raise SourceError(f"{self.remote.url} has a history of more than {HISTORY:,} commits")
+        return [one.decode("ascii") for one in listed]
 
     def ref(self, name: str) -> str | None:
         """The object that a ref of the remote names right now, unpeeled.

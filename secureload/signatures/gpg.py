@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -191,7 +191,8 @@ def _checked(valid: list[str], answer: _Answer, trust: TrustRoots, repository: s
         return is_(
             SignatureStatus.KEY_NOT_ALLOWED, f"key {primary} is trusted, but not for {repository}"
         )
-    return is_(SignatureStatus.VERIFIED, f"signed by {signer}")
+    root = next(key.root for key in holders if key.speaks_for(repository))
+    return replace(is_(SignatureStatus.VERIFIED, f"signed by {signer}"), root=root)
 
 
 def _weak(digest: str, signer: Signer) -> Judgement:
@@ -211,4 +212,6 @@ def _named(issuer: str, trust: TrustRoots) -> Signer:
     return Signer(kind="openpgp", fingerprint=issuer)
 
 
-SIGNATURE = SignatureKind(name="openpgp", begins=b"-----BEGIN PGP SIGNATURE-----", check=check)
+SIGNATURE = SignatureKind(
+    name="openpgp", over="git", begins=b"-----BEGIN PGP SIGNATURE-----", check=check
+)

@@ -66,8 +66,9 @@ class _Check:
             if not verified.speaks_for(repository):
                 sentence = f"is trusted, but not for {repository}"
                 return self._is(SignatureStatus.KEY_NOT_ALLOWED, sentence, signer)
+            detail = f"signed by {signer}"
             return Judgement(
-                status=SignatureStatus.VERIFIED, signer=signer, detail=f"signed by {signer}"
+                status=SignatureStatus.VERIFIED, signer=signer, detail=detail, root=verified.root
             )
         if not self._run("-Y", "check-novalidate"):
             return Judgement(
@@ -185,4 +186,4 @@ def _public_key(signature: bytes) -> bytes:
     return blob[14 : 14 + size]
 
 
-SIGNATURE = SignatureKind(name="ssh", begins=_BEGIN, check=check)
+SIGNATURE = SignatureKind(name="ssh", over="git", begins=_BEGIN, check=check)

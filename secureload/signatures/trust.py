@@ -52,11 +52,11 @@ class SSHEntry(_Key, frozen=True, kw_only=True, tag="ssh"):
 class ModelSigningEntry(_Key, frozen=True, kw_only=True, tag="model-signing"):
     """A public key, certificate chain or sigstore trust configuration of OpenSSF model-signing.
 
-    `method` is `key` or `certificate` (PEM files), or `sigstore`, with the signer's
-    `identity` and its `issuer`.
+    `method` is `key` or `certificate` (PEM files), or `sigstore` (JSON), with the signer's
+    `identity` and its `issuer`; absent, the file's content says which.
     """
 
-    method: Literal["key", "certificate", "sigstore"] = "key"
+    method: Literal["key", "certificate", "sigstore"] | None = None
     identity: str | None = None
     issuer: str | None = None
 
@@ -86,7 +86,8 @@ class TrustedKey:
     """One entry of a trust root, its files read.
 
     `material` is the content of its file: OpenPGP packets without armor, an allowed_signers
-    file, PEM or JSON. `fingerprints` maps the primary keys of an OpenPGP entry to user ids.
+    file, PEM or JSON. `fingerprints` maps the keys that it holds to names: primary OpenPGP keys
+    to user ids, certificates to subjects, sigstore identities to their issuers.
     """
 
     kind: str
@@ -152,10 +153,8 @@ def _load(path: Path) -> Iterator[TrustedKey]:
             elif isinstance(entry, VerifierEntry):
                 if b"-----BEGIN PUBLIC KEY-----" not in material:
                     raise ValueError("holds no public key in PEM")
-            elif b"-----BEGIN " not in material and entry.method != "sigstore":
-                raise ValueError("holds no PEM block")
-            elif entry.method == "sigstore" and not (entry.identity and entry.issuer):
-                raise ValueError("the method `sigstore` needs `identity` and `issuer`")
+            else:
+                entry, fingerprints = _model_signing(entry, material)
             if isinstance(entry, OpenPGPEntry | SSHEntry) and entry.revocations:
                 revocations = _read(path.parent / entry.revocations, place)
                 if isinstance(entry, OpenPGPEntry):
@@ -175,6 +174,39 @@ def _load(path: Path) -> Iterator[TrustedKey]:
             revocations=revocations,
             entry=entry,
         )
+
+
+def _model_signing(
+    entry: ModelSigningEntry, material: bytes
+) -> tuple[ModelSigningEntry, dict[str, str]]:
+    """The entry with its method, and the fingerprints of what its file holds.
+
+    Raises:
+        ValueError: the file holds nothing for this method.
+    """
+    from secureload.signatures import certificates, model_signing
+
+    if b"-----BEGIN CERTIFICATE-----" in material:
+        found = "certificate"
+    else:
+        found = "sigstore" if material.lstrip()[:1] == b"{" else "key"
+    method = entry.method or found
+    if b"PRIVATE KEY-----" in material:
+        raise ValueError("holds a private key; export the public one")
+    if method == "sigstore":
+        if not (entry.identity and entry.issuer):
+            raise ValueError("the method `sigstore` needs `identity` and `issuer`")
+        if found != "sigstore":
+            raise ValueError("the method `sigstore` needs a trusted root in JSON")
+        fingerprints = {entry.identity: entry.issuer}
+    elif entry.identity or entry.issuer:
+        raise ValueError("`identity` and `issuer` count only with the method `sigstore`")
+    elif method == "certificate":
+        held = certificates.load_pem(material)
+        fingerprints = {certificates.fingerprint(one): certificates.name_of(one) for one in held}
+    else:
+        fingerprints = model_signing.fingerprints(material)
+    return msgspec.structs.replace(entry, method=method), fingerprints
 
 
 def _read(file: Path, place: str) -> bytes:

@@ -36,8 +36,9 @@ class Context:
 
     `token` is as in huggingface_hub (a string; True: must be logged in; False: never send
     one; None: send it if there is one). `cache_dir` is the Hugging Face cache to look in.
-    `known_digest` and `remember_digest` are the memory of a local file's SHA-256 by its
-    path and stat. `sleep` takes seconds, and is passed in so that tests need not wait.
+    `signals` asks the Hub for its own scan as well. `known_digest` and `remember_digest` are
+    the memory of a local file's SHA-256 by its path and stat. `sleep` takes seconds, and is
+    passed in so that tests need not wait.
     """
 
     settings: Settings
@@ -45,6 +46,7 @@ class Context:
     offline: bool = False
     cache_dir: Path | None = None
     progress: Progress | None = None
+    signals: bool = False
     known_digest: Callable[[Path, os.stat_result], str | None] | None = None
     remember_digest: Callable[[Path, os.stat_result, str], None] | None = None
     sleep: Callable[[float], None] = time.sleep

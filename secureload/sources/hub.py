@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urljoin
 
 from secureload.errors import AccessError, OfflineError, SourceError, UsageError
 from secureload.flow import FileClaim, GitRemote, Listing, Source
-from secureload.sources import base, transport
+from secureload.sources import base, signals, transport
 from secureload.sources.base import Context, SourceType
 from secureload.sources.transport import Request
 
@@ -39,6 +41,8 @@ def resolve(source: Source, ctx: Context) -> Listing:
     model = f"{_endpoint(ctx)}/api/models/{source.location}"
     asked = source.revision
     pin = f"{model}/revision/{quote(asked, safe='')}" if asked else model
+    if ctx.signals:
+        pin += "?securityStatus=true"
     info, _ = transport.fetch_json(_request(pin, str(source), ctx), ctx)
     commit = info.get("sha") if isinstance(info, dict) else None
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
@@ -48,7 +52,8 @@ def resolve(source: Source, ctx: Context) -> Listing:
         )
     if asked and _COMMIT.fullmatch(asked) and asked != commit:
         raise SourceError(f"{source}: the server answers with another commit, {commit}")
-    return base.listing(source, commit, _tree(f"{model}/tree/{commit}", source, ctx))
+    listed = base.listing(source, commit, _tree(f"{model}/tree/{commit}", source, ctx))
+    return replace(listed, upstream=signals.read(info, datetime.now(UTC)))
 
 
 def remote(listing: Listing, ctx: Context) -> GitRemote:

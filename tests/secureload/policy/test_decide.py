@@ -318,7 +318,9 @@ def test_what_speaks_against_it_is_known_before_any_byte(tmp_path: Path) -> None
     too_much = Selection(paths=("model.bin", "unused.bin"))
     (reason,) = policy.decide_early(listing, verified, by, selection=too_much)
     assert reason.rule == "limits"
-    (reason,) = policy.decide_early(listing, signed(SignatureStatus.UNSIGNED), by)
+    # A signature over the folder may still be found beside the files.
+    assert policy.decide_early(listing, signed(SignatureStatus.UNSIGNED), by) == ()
+    (reason,) = policy.decide_early(listing, signed(SignatureStatus.BAD_SIGNATURE), by)
     assert reason.rule == "identity"
 
 

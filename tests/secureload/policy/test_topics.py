@@ -9,9 +9,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secureload.policy.topics import Topic, Topics, in_bytes, layered, partial, tightened
+from secureload.policy.topics import (
+    Topic,
+    Topics,
+    in_bytes,
+    in_seconds,
+    layered,
+    partial,
+    tightened,
+)
 
 _PARTIAL = partial(Topics)
+_DEMANDS = st.lists(
+    st.fixed_dictionaries(
+        {"kind": st.sampled_from(["commit", "ssh", "model-signing"])},
+        optional={"trustRoot": st.sampled_from(["a", "b"])},
+    ),
+    max_size=3,
+    unique_by=str,
+).map(tuple)
+_SPECIAL: dict[str, st.SearchStrategy[Any]] = {
+    "any_of": _DEMANDS,
+    "all_of": _DEMANDS,
+    "prefer": _DEMANDS,
+    "monotonic": st.booleans(),
+    "min_age": st.sampled_from(["30m", "2h", "14d"]),
+}
 _NAMES = st.lists(st.sampled_from(["a", "b", "c"]), unique=True).map(tuple)
 
 
@@ -21,7 +44,9 @@ def _settings(shape: type[Topic]) -> st.SearchStrategy[dict[str, Any]]:
     choices: dict[str, st.SearchStrategy[Any]] = {}
     for field in msgspec.structs.fields(shape):
         kind = hints[field.name]
-        if isinstance(kind, type) and issubclass(kind, Topic):
+        if field.name in _SPECIAL:
+            choices[field.encode_name] = _SPECIAL[field.name]
+        elif isinstance(kind, type) and issubclass(kind, Topic):
             choices[field.encode_name] = _settings(kind)
         elif get_origin(kind) is not None and field.name == "sources":
             choices[field.encode_name] = st.lists(
@@ -73,6 +98,24 @@ def test_what_a_partial_topic_says_survives_a_round_trip(plain: dict[str, Any]) 
     assert msgspec.convert(layered({}, again), Topics) == msgspec.convert(plain, Topics)
 
 
+def _any_of(*kinds: str) -> Any:
+    return _partial({"identity": {"anyOf": [{"kind": kind} for kind in kinds]}})
+
+
+def test_two_rules_that_each_ask_for_one_of_some_must_both_be_met() -> None:
+    both = tightened(tightened(Topics(), _any_of("ssh", "openpgp")), _any_of("model-signing"))
+    assert {str(one) for one in both.identity.any_of} == {
+        "model-signing and ssh",
+        "model-signing and openpgp",
+    }
+    assert tightened(both, _any_of("ssh", "openpgp")) == both
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("2 h", 7_200), ("14d", 1_209_600)])
+def test_ages_read_with_their_units(text: str, seconds: int) -> None:
+    assert in_seconds(text) == seconds
+
+
 def test_a_limit_and_no_limit_give_the_limit() -> None:
     limited = _partial({"limits": {"repoBytes": "2 KiB"}})
     assert tightened(Topics(), limited).limits.repo_bytes == "2 KiB"
@@ -99,6 +142,6 @@ def _unordered(topics: Topics) -> Any:
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: plain(item) for key, item in value.items()}
-        return sorted(value) if isinstance(value, (list, tuple)) else value
+        return sorted(map(repr, value)) if isinstance(value, (list, tuple)) else value
 
     return plain(msgspec.to_builtins(topics))

@@ -3,10 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from secureload.errors import PolicyError
 from secureload.signatures import TrustRoots
 from secureload.signatures.trust import matches
+from tests.builders import model_signatures as made
 from tests.secureload.signatures.helpers import Case
 from tests.servers import keys
 
@@ -23,7 +25,7 @@ def test_a_trust_root_is_read_with_the_files_beside_it(tmp_path: Path) -> None:
     alice, carol = keys.openpgp("alice"), keys.ssh("carol")
     (tmp_path / "publisher.asc").write_text(alice.public)
     (tmp_path / "allowed_signers").write_text(carol.allowed_signers())
-    (tmp_path / "publisher.pem").write_text("-----BEGIN PUBLIC KEY-----\n")
+    (tmp_path / "publisher.pem").write_bytes(made.public_pem(made.key()))
     path = tmp_path / "root.yaml"
     path.write_text(
         HEAD
@@ -54,13 +56,23 @@ def test_a_trust_root_is_read_with_the_files_beside_it(tmp_path: Path) -> None:
         ("{kind: ssh, file: garbage}", "`spec.keys[0].principal` is missing"),
         ("{kind: ssh, file: garbage, principal: 'a*'}", "principal"),
         ("{kind: ssh, file: empty, principal: a}", "no allowed signer"),
-        ("{kind: model-signing, file: garbage}", "holds no PEM block"),
+        ("{kind: model-signing, file: garbage}", "holds no public key in PEM"),
+        ("{kind: model-signing, file: private.pem}", "holds a private key"),
+        ("{kind: model-signing, file: k1.pem}", "on none of the curves"),
+        ("{kind: model-signing, file: k1.pem, identity: a}", "only with the method `sigstore`"),
+        ("{kind: model-signing, file: garbage, method: certificate}", "garbage"),
+        (
+            "{kind: model-signing, file: k1.pem, method: sigstore, identity: a, issuer: b}",
+            "in JSON",
+        ),
         ("{kind: model-signing, file: garbage, method: sigstore}", "needs `identity`"),
     ],
 )
 def test_a_mistake_is_a_policy_error(tmp_path: Path, entry: str, said: str) -> None:
     (tmp_path / "good.asc").write_text(keys.openpgp("alice").public)
     (tmp_path / "garbage").write_text("garbage")
+    (tmp_path / "private.pem").write_bytes(made.private_pem(made.key()))
+    (tmp_path / "k1.pem").write_bytes(made.public_pem(ec.generate_private_key(ec.SECP256K1())))
     (tmp_path / "empty").write_text("# nothing\n")
     (tmp_path / "empty").write_bytes(b"")
 
