@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner import Confidence, FileResult, Finding, Report, Severity, Status, Where
@@ -352,6 +352,7 @@ def test_files_alone_are_judged_without_source_or_signature() -> None:
     assert judged("research", scanned(status=Status.FAILED)) is Decision.ALLOW
 
 
+@settings(deadline=None)
 @given(
     severities=st.lists(st.sampled_from(Severity), max_size=4),
     status=st.sampled_from(SignatureStatus),

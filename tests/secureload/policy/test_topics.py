@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secureload.policy.topics import (
@@ -65,6 +65,7 @@ def _partial(plain: dict[str, Any]) -> Any:
     return msgspec.convert(plain, _PARTIAL, strict=True)
 
 
+@settings(deadline=None)
 @given(_settings(Topics), _settings(Topics))
 def test_tightening_is_commutative_over_rules(first: dict[str, Any], other: dict[str, Any]) -> None:
     base = Topics()
@@ -73,12 +74,14 @@ def test_tightening_is_commutative_over_rules(first: dict[str, Any], other: dict
     assert _unordered(one) == _unordered(two)
 
 
+@settings(deadline=None)
 @given(_settings(Topics))
 def test_tightening_twice_is_tightening_once(plain: dict[str, Any]) -> None:
     once = tightened(Topics(), _partial(plain))
     assert tightened(once, _partial(plain)) == once
 
 
+@settings(deadline=None)
 @given(_settings(Topics))
 def test_no_rule_loosens_a_choice(plain: dict[str, Any]) -> None:
     base, after = Topics(), tightened(Topics(), _partial(plain))
@@ -91,6 +94,7 @@ def test_no_rule_loosens_a_choice(plain: dict[str, Any]) -> None:
                 assert order.index(getattr(after_topic, name)) >= order.index(before)
 
 
+@settings(deadline=None)
 @given(_settings(Topics))
 def test_what_a_partial_topic_says_survives_a_round_trip(plain: dict[str, Any]) -> None:
     again = msgspec.to_builtins(_partial(plain))
