@@ -9,9 +9,10 @@ A guided tour. A model's name comes in; a model comes out, or a reason why not::
     entry = admit("org/model@v1", trust_policy="strict")   # entry.path: safe for any library
 
 Every `Auto*` class that the installed transformers has is here under its own name, and so is
-`pipeline`. `admit` stops at the safe folder, `scan` only looks. `Refused` is the gate's no,
-`SecureloadError` any accident, `Policy` what decides. `secureload.flow` shows what passes
-through the gate, `secureload.gate` in which order.
+`pipeline`. `admit` stops at the safe folder, `scan` only looks; `enforce` sends whatever this
+process loads through the gate. `Refused` is the gate's no, `SecureloadError` any accident,
+`Policy` what decides. `secureload.flow` shows what passes through the gate, `secureload.gate`
+in which order.
 
 Nothing is imported before it is asked for: `import secureload` costs milliseconds.
 """
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scanner import scan as scan
     from secureload.auto import pipeline as pipeline
+    from secureload.enforce.process import enforce as enforce
     from secureload.errors import Refused as Refused
     from secureload.errors import SecureloadError as SecureloadError
     from secureload.gate import admit as admit
@@ -40,6 +42,8 @@ _OWN = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "enforce":  # a package that is called
+        return importlib.import_module("secureload.enforce")
     if name in _OWN:
         found = getattr(importlib.import_module(_OWN[name]), name)
     elif name.startswith("TFAuto"):
@@ -61,7 +65,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_OWN, *_fronts()})
+    return sorted({*globals(), *_OWN, "enforce", *_fronts()})
 
 
 def _front(name: str) -> type:

@@ -124,12 +124,14 @@ class Need:
     tokenizer, processor: no weights) or `everything`. `subfolder` and `variant` are as in
     `from_pretrained`. `framework` asks for the weights that TensorFlow or Flax wrote, even
     where there are PyTorch's.
+    `from_pretrained`. `files` names single files, by path, and then only those are needed.
     """
 
     purpose: Literal["model", "processor", "everything"] = "model"
     subfolder: str = ""
     variant: str | None = None
     framework: Literal["", "tensorflow", "flax"] = ""
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import scanner
-from scanner import Report
+from scanner import FileResult, Report
 from secureload import (
     attested,
     convert,
@@ -54,6 +54,7 @@ from secureload.flow import (
     SignatureStatus,
     Snapshot,
     Source,
+    StoredFile,
     Verdict,
 )
 from secureload.policy import Policy
@@ -200,6 +201,42 @@ class Gate:
             attestation, _ = self._fetch(listing, attestation, everything, work, asked or Asked())
             return listing, attestation
 
+    def files(self, source: Source) -> tuple[str, ...]:
+        """The names of all files of a source, admitted or not, as the source lists them.
+
+        Raises:
+            SecureloadError: the source could not be asked.
+        """
+        return tuple(claim.path for claim in self._resolve(source).claims)
+
+    def judge(self, name: str, result: FileResult) -> Verdict:
+        """Decide on one scanned file, or on bytes, that a program is about to load as it is.
+
+        Nothing is fetched, converted or kept; a refusal is recorded. `name` is a path, or says
+        where the bytes come from.
+        """
+        sha256 = result.sha256 or ""
+        source = Source(kind="local", location=name)
+        listing = Listing(source=source, commit=f"local-{sha256}", claims=())
+        attestation = Attestation(status=SignatureStatus.UNSIGNED, detail="a file on this machine")
+        file = StoredFile(path=result.path, size=result.size, sha256=sha256, git_oid="")
+        snapshot = Snapshot(listing=listing, root=Path(name), files=(file,))
+        report = Report(files=(result,), ruleset=scanner.ruleset())
+        verdict, approval = policy.decide(
+            name, listing, attestation, snapshot, report, self.policy
+        )  # fmt: skip
+        decided = Decided(
+            listing=listing,
+            attestation=attestation,
+            snapshot=snapshot,
+            report=report,
+            verdict=verdict,
+            approval=approval,
+        )
+        if approval is None:
+            self.cache.record_verdict(decided)
+        return verdict
+
     # -- stages --------------------------------------------------------------------------
 
     def _commit_without_asking(self, source: Source) -> str | None:
@@ -253,6 +290,7 @@ class Gate:
             self.policy.topics(source).scope,
             selection.VERSION,
             *((need.framework,) if need.framework else ()),
+            *need.files,
         )
         return AdmissionKey(
             kind=source.kind,

@@ -86,9 +86,11 @@ def select(listing: Listing, need: Need, *, scope: Scope = "needed") -> Selectio
     goes on, and the library that loads will name what it misses.
 
     Raises:
-        NotFoundError: the needed subfolder holds no file.
+        NotFoundError: the needed subfolder holds no file, or a needed file is not there.
     """
     names = [claim.path for claim in listing.claims]
+    if need.files:
+        return _exactly(names, need, listing)
     if scope == "all" or need.purpose == "everything" or _is_one_file(listing):
         return Selection(paths=tuple(names), purpose=need.purpose)
     folder = need.subfolder.strip("/")
@@ -103,6 +105,17 @@ def select(listing: Listing, need: Need, *, scope: Scope = "needed") -> Selectio
     if need.purpose == "model" and not weights:
         left["*"] = "no weights were found under the names that libraries look for"
     return Selection(paths=chosen, left=left, purpose=need.purpose)
+
+
+def _exactly(names: list[str], need: Need, listing: Listing) -> Selection:
+    """The files asked for by path, whatever they are; everything else is left."""
+    missing = sorted(set(need.files) - set(names))
+    if missing:
+        raise NotFoundError(
+            f"{listing.source} has no file {missing[0]!r}", hint="check the name and the revision"
+        )
+    left = {name: "was not asked for" for name in names if name not in need.files}
+    return Selection(paths=tuple(sorted(need.files)), left=left, purpose=need.purpose)
 
 
 def _is_one_file(listing: Listing) -> bool:

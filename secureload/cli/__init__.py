@@ -29,6 +29,8 @@ _VERBS = {
     "policy": "Check and show trust policies.",
     "rules": "List the scanner's rules and read their pages.",
     "cache": "Look after the trusted cache.",
+    "run": "Run a program with every load enforced.",
+    "enforce": "Let an environment variable begin enforcement.",
     "recall": "Take back what was admitted, and say who has it.",
     "evidence": "Show and export the signed evidence of an admission.",
     "audit": "Verify and export the audit log.",

@@ -1,0 +1,230 @@
+"""Admitted folders for what libraries ask: a repository, one file of it, a local folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from secureload.enforce import state
+
+if TYPE_CHECKING:
+    from secureload.flow import CacheEntry, Need, Source
+
+_DEFAULT = "main"
+
+_SECONDS = 20.0
+"""How long an answer for a repository holds, so that one load asks the gate once."""
+
+_WEIGHTS = re.compile(
+    r"(?:pytorch_model|model|diffusion_pytorch_model|adapter_model)(?:\.(?P<variant>[\w-]+?))?"
+    r"(?:-\d+-of-\d+)?\.(?:safetensors|bin)(?:\.index(?:\.(?P<indexed>[\w-]+))?\.json)?"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How a repository is asked for: by which token, offline, with or without what is kept."""
+
+    token: str | bool | None = None
+    offline: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absent:
+    """A file that is not in the admitted model, and why."""
+
+    commit: str
+    why: str
+
+
+_known: dict[tuple[str, str], list[CacheEntry]] = {}
+_answers: dict[object, tuple[float, CacheEntry | OSError]] = {}
+_listings: dict[tuple[str, str], tuple[str, ...]] = {}
+_folders: dict[str, bool] = {}
+
+
+def repository(
+    repo: str, revision: str | None, asked: Asked, need: Need | None = None
+) -> CacheEntry:
+    """The admitted model of a repository.
+
+    Raises:
+        Refused: the policy says no.
+        SecureloadError: no decision was reached.
+    """
+    from secureload.flow import Need, Source
+
+    wanted = need or _needed(repo) or Need()
+    # A client cannot leave the revision out of a URL: `main` is what it says then.
+    revision = None if revision == _DEFAULT else revision or None
+    source = Source(kind="hub", location=repo, revision=revision)
+    return _answer((source, wanted, asked.token, asked.offline), source, wanted, asked)
+
+
+def known(repo: str, revision: str | None, name: str) -> Path | None:
+    """Where a file lies that this process has asked for before; nothing is asked for it now."""
+    for entry in _known.get((repo, revision or _DEFAULT), ()):
+        if found := _in(entry, name):
+            return found
+    return None
+
+
+def folder(path: str, need: Need) -> str:
+    """The admitted copy of a local folder; the folder itself where it is one already.
+
+    Raises:
+        Refused: the policy says no.
+        SecureloadError: no decision was reached.
+    """
+    from secureload.flow import Source
+
+    place = os.path.abspath(path)  # noqa: PTH100
+    if holds(place):
+        return path
+    source = Source(kind="local", location=place)
+    # No answer is kept: a folder changes, and asking again is cheap.
+    return str(_admitted(source, need, Asked()).path)
+
+
+def file(repo: str, revision: str | None, name: str, asked: Asked) -> Path | Absent:
+    """Where one file of a repository lies once admitted.
+
+    A file beside those that a library needs, such as a variant, is admitted by itself.
+
+    Raises:
+        Refused: the policy says no.
+        SecureloadError: no decision was reached.
+    """
+    from secureload.errors import OfflineError
+    from secureload.flow import Need
+
+    entry = repository(repo, revision, asked)
+    if found := _in(entry, name):
+        return found
+    try:
+        known = listing(repo, entry.commit, asked)
+    except OfflineError:
+        known = ()
+    if name not in known:
+        return Absent(commit=entry.commit, why=f"{name} does not exist in {repo}")
+    needs = [Need(files=(name,))]
+    if match := _WEIGHTS.fullmatch(PurePosixPath(name).name):
+        place = str(PurePosixPath(name).parent)
+        variant = match["variant"] or match["indexed"]
+        needs.insert(0, Need(subfolder="" if place == "." else place, variant=variant))
+    for need in needs:
+        if made := _made_of(entry, name):
+            return Absent(
+                commit=entry.commit,
+                why=f"{name} of {repo} is not served as it is: policy "
+                f"`{state.current().policy}` admits it as {made}",
+            )
+        entry = repository(repo, entry.commit, asked, need)
+        if found := _in(entry, name):
+            return found
+    made = _made_of(entry, name) or "nothing that a library loads"
+    return Absent(
+        commit=entry.commit,
+        why=f"{name} of {repo} is not served as it is: policy `{state.current().policy}` "
+        f"admits it as {made}",
+    )
+
+
+def listing(repo: str, commit: str, asked: Asked) -> tuple[str, ...]:
+    """The names of all files at a commit, admitted or not.
+
+    Raises:
+        SecureloadError: the repository could not be asked.
+    """
+    from secureload.enforce import judge
+    from secureload.flow import Source
+
+    if (repo, commit) not in _listings:
+        source = Source(kind="hub", location=repo, revision=commit)
+        with state.our_own_work():
+            gate = judge.the_gate(token=asked.token, offline=asked.offline)
+            _listings[repo, commit] = gate.files(source)
+    return _listings[repo, commit]
+
+
+def holds(path: str) -> bool:
+    """Whether an absolute path lies in a folder that was admitted under this policy."""
+    from secureload.enforce import judge
+
+    models = str(judge.the_gate().cache.layout.models) + os.sep
+    plain = os.path.normpath(path)
+    if not plain.startswith(models):
+        return False
+    name = plain[len(models) :].split(os.sep, 1)[0]
+    top = models + name
+    if top not in _folders:
+        _folders[top] = _recorded(top)
+    return _folders[top]
+
+
+def _recorded(folder: str) -> bool:
+    """Whether the ledger has a folder as admitted under this policy, by whichever process."""
+    from secureload.enforce import judge
+    from secureload.errors import SecureloadError
+
+    gate = judge.the_gate()
+    try:
+        entries = gate.cache.entries()
+    except SecureloadError:
+        return False
+    return any(
+        str(entry.path) == folder and entry.verdict.policy.digest == gate.policy.id.digest
+        for entry in entries
+    )
+
+
+def _needed(repo: str) -> Need | None:
+    need = state.doing.need
+    return need[1] if need is not None and need[0] == repo else None
+
+
+def _answer(key: object, source: Source, need: Need, asked: Asked) -> CacheEntry:
+    from secureload.errors import SecureloadError
+
+    known = _answers.get(key)
+    if known is not None and time.monotonic() - known[0] < _SECONDS and not asked.force:
+        answer = known[1]
+    else:
+        try:
+            answer = _admitted(source, need, asked)
+        except SecureloadError as error:
+            answer = error
+        _answers[key] = (time.monotonic(), answer)
+        if not isinstance(answer, OSError):
+            for revision in {source.revision or _DEFAULT, answer.commit}:
+                _known.setdefault((source.location, revision), []).insert(0, answer)
+    if isinstance(answer, OSError):
+        raise answer.with_traceback(None)
+    return answer
+
+
+def _admitted(source: Source, need: Need, asked: Asked) -> CacheEntry:
+    from secureload.enforce import judge
+
+    with state.our_own_work():
+        gate = judge.the_gate(token=asked.token, offline=asked.offline)
+        entry = gate.admit(source, need, force=asked.force)
+    _folders[str(entry.path)] = True
+    return entry
+
+
+def _in(entry: CacheEntry, name: str) -> Path | None:
+    return entry.path / name if any(file.path == name for file in entry.files) else None
+
+
+def _made_of(entry: CacheEntry, name: str) -> str:
+    """What a file that was converted has become."""
+    for conversion in entry.conversions:
+        if name in conversion.inputs and conversion.outputs:
+            return ", ".join(conversion.outputs)
+    return ""

@@ -1,0 +1,142 @@
+"""Local folders: a library that is given one builds from its admitted copy.
+
+The same hook tells the gate what a repository is needed for (a tokenizer needs no weights),
+which subfolder and which variant.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from secureload.enforce import admissions, state
+from secureload.enforce.divert import divert_in
+from secureload.enforce.imports import FINDER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A function that takes a folder or a repository.
+
+    `name` is its parameter, `position` where that stands after `self` or `cls`; `processor`
+    says that no weights are needed.
+    """
+
+    owner: str
+    function: str = "from_pretrained"
+    name: str = "pretrained_model_name_or_path"
+    position: int = 0
+    bound: bool = True
+    processor: bool = False
+
+
+def _processor(owner: str, function: str = "from_pretrained") -> Entry:
+    return Entry(owner=owner, function=function, processor=True)
+
+
+ENTRIES: dict[str, tuple[Entry, ...]] = {
+    "transformers.modeling_utils": (Entry(owner="PreTrainedModel"),),
+    "transformers.models.auto.auto_factory": (
+        Entry(owner="_BaseAutoModelClass"),
+        Entry(owner="_BaseAutoBackboneClass"),
+    ),
+    "transformers.models.auto.configuration_auto": (_processor("AutoConfig"),),
+    "transformers.models.auto.tokenization_auto": (_processor("AutoTokenizer"),),
+    "transformers.models.auto.processing_auto": (_processor("AutoProcessor"),),
+    "transformers.models.auto.image_processing_auto": (_processor("AutoImageProcessor"),),
+    "transformers.models.auto.video_processing_auto": (_processor("AutoVideoProcessor"),),
+    "transformers.models.auto.feature_extraction_auto": (_processor("AutoFeatureExtractor"),),
+    "transformers.configuration_utils": (
+        _processor("PreTrainedConfig"),
+        _processor("PreTrainedConfig", "get_config_dict"),
+    ),
+    "transformers.tokenization_utils_base": (_processor("PreTrainedTokenizerBase"),),
+    "transformers.processing_utils": (_processor("ProcessorMixin"),),
+    "transformers.image_processing_base": (_processor("ImageProcessingMixin"),),
+    "transformers.video_processing_utils": (_processor("BaseVideoProcessor"),),
+    "transformers.feature_extraction_utils": (_processor("FeatureExtractionMixin"),),
+    "transformers.generation.configuration_utils": (
+        Entry(owner="GenerationConfig", name="pretrained_model_name", processor=True),
+    ),
+    "transformers.integrations.peft": (
+        Entry(owner="PeftAdapterMixin", function="load_adapter", name="peft_model_id"),
+    ),
+    "transformers.pipelines": (
+        Entry(owner="", function="pipeline", name="model", position=1, bound=False),
+    ),
+    "diffusers.pipelines.pipeline_utils": (
+        Entry(owner="DiffusionPipeline"),
+        Entry(owner="DiffusionPipeline", function="download", name="pretrained_model_name"),
+    ),
+    "diffusers.models.modeling_utils": (Entry(owner="ModelMixin"),),
+    "diffusers.models.auto_model": (Entry(owner="AutoModel", name="pretrained_model_or_path"),),
+    "diffusers.configuration_utils": (_processor("ConfigMixin", "load_config"),),
+    "diffusers.schedulers.scheduling_utils": (_processor("SchedulerMixin"),),
+    "peft.peft_model": (
+        Entry(owner="PeftModel", name="model_id", position=1),
+        Entry(owner="PeftModel", function="load_adapter", name="model_id"),
+    ),
+    "peft.config": (_processor("PeftConfigMixin"),),
+    "peft.auto": (Entry(owner="_BaseAutoPeftModel"),),
+    "peft.utils.save_and_load": (
+        Entry(owner="", function="load_peft_weights", name="model_id", bound=False),
+    ),
+    "sentence_transformers.base.model": (
+        Entry(owner="BaseModel", function="__init__", name="model_name_or_path"),
+    ),
+}
+"""What is hooked, by module. Everything below these reads single files, judged one by one."""
+
+
+def install() -> None:
+    """Hook each entry point as soon as its module is loaded."""
+    for module, entries in ENTRIES.items():
+        FINDER.add(module, functools.partial(_hook, entries))
+
+
+def _hook(entries: tuple[Entry, ...], module: ModuleType) -> None:
+    for entry in entries:
+        owner = getattr(module, entry.owner, None) if entry.owner else module
+        # A version without it has another door, whose files are judged all the same.
+        if owner is not None and hasattr(owner, entry.function):
+            divert_in(owner, entry.function, _redirecting(entry))
+
+
+def _redirecting(entry: Entry) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    place = entry.position + (1 if entry.bound else 0)
+
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def load(*args: Any, **options: Any) -> Any:
+            given = args[place] if len(args) > place else options.get(entry.name)
+            if state.doing.inside or not isinstance(given, (str, os.PathLike)):
+                return original(*args, **options)
+            reference = os.fspath(given)
+            need = _need(entry, options)
+            if os.path.isdir(reference):  # noqa: PTH112  as the libraries ask
+                admitted = admissions.folder(str(reference), need)
+                if len(args) > place:
+                    args = (*args[:place], admitted, *args[place + 1 :])
+                else:
+                    options = {**options, entry.name: admitted}
+                return original(*args, **options)
+            with state.needing(str(reference), need):
+                return original(*args, **options)
+
+        return load
+
+    return make
+
+
+def _need(entry: Entry, options: dict[str, Any]) -> Any:
+    from secureload.flow import Need
+
+    subfolder, variant = options.get("subfolder"), options.get("variant")
+    return Need(
+        purpose="processor" if entry.processor else "model",
+        subfolder=subfolder if isinstance(subfolder, str) else "",
+        variant=variant if isinstance(variant, str) else None,
+    )
