@@ -23,7 +23,8 @@ class Entry:
     """A function that takes a folder or a repository.
 
     `name` is its parameter, `position` where that stands after `self` or `cls`; `processor`
-    says that no weights are needed.
+    says that no weights are needed. `early`: the library hides what its download raises, so
+    the gate is asked before it.
     """
 
     owner: str
@@ -32,6 +33,7 @@ class Entry:
     position: int = 0
     bound: bool = True
     processor: bool = False
+    early: bool = False
 
 
 def _processor(owner: str, function: str = "from_pretrained") -> Entry:
@@ -77,11 +79,11 @@ ENTRIES: dict[str, tuple[Entry, ...]] = {
     "diffusers.configuration_utils": (_processor("ConfigMixin", "load_config"),),
     "diffusers.schedulers.scheduling_utils": (_processor("SchedulerMixin"),),
     "peft.peft_model": (
-        Entry(owner="PeftModel", name="model_id", position=1),
-        Entry(owner="PeftModel", function="load_adapter", name="model_id"),
+        Entry(owner="PeftModel", name="model_id", position=1, early=True),
+        Entry(owner="PeftModel", function="load_adapter", name="model_id", early=True),
     ),
-    "peft.config": (_processor("PeftConfigMixin"),),
-    "peft.auto": (Entry(owner="_BaseAutoPeftModel"),),
+    "peft.config": (Entry(owner="PeftConfigMixin", processor=True, early=True),),
+    "peft.auto": (Entry(owner="_BaseAutoPeftModel", early=True),),
     "peft.utils.save_and_load": (
         Entry(owner="", function="load_peft_weights", name="model_id", bound=False),
     ),
@@ -124,11 +126,33 @@ def _redirecting(entry: Entry) -> Callable[[Callable[..., Any]], Callable[..., A
                     options = {**options, entry.name: admitted}
                 return original(*args, **options)
             with state.needing(str(reference), need):
+                if entry.early:
+                    _ask(str(reference), options)
                 return original(*args, **options)
 
         return load
 
     return make
+
+
+def _ask(reference: str, options: dict[str, Any]) -> None:
+    """Say no where the policy does; whatever else is wrong, the library will say itself.
+
+    Raises:
+        Refused: the policy says no.
+    """
+    from secureload.enforce.hub_api import token_of
+    from secureload.errors import Refused, SecureloadError
+
+    asked = admissions.Asked(
+        token=token_of(options.get("token")), offline=bool(options.get("local_files_only"))
+    )
+    try:
+        admissions.repository(reference, options.get("revision"), asked)
+    except Refused:
+        raise
+    except SecureloadError:
+        return
 
 
 def _need(entry: Entry, options: dict[str, Any]) -> Any:

@@ -1,0 +1,120 @@
+"""An ordinary program that loads each model through each door; it knows nothing of the gate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[4]))
+from tests.secureload.enforce.programs import outputs
+
+STATES = ("safe", "legacy", "denied", "malicious", "tampered")
+
+
+def doors() -> dict[str, Callable[[str], str]]:
+    """Every entry point, from a reference to a digest of what comes out; `<library>:<door>`."""
+    import diffusers
+    import huggingface_hub as hub
+    import peft
+    import transformers
+
+    def tokenizer(reference: str) -> str:
+        ids = transformers.AutoTokenizer.from_pretrained(reference)("a cat")["input_ids"]
+        assert ids
+        return outputs.bert(reference)
+
+    def feature_pipeline(reference: str) -> str:
+        made = transformers.pipeline("feature-extraction", reference)
+        return outputs.of_bert(made.model)
+
+    def auto_peft(reference: str) -> str:
+        return outputs.of_bert(peft.AutoPeftModelForFeatureExtraction.from_pretrained(reference))
+
+    def snapshot(reference: str) -> str:
+        return outputs.bert(hub.snapshot_download(reference))
+
+    def snapshot_into(reference: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            hub.snapshot_download(reference, local_dir=folder)
+            return digest_of(Path(folder) / "model.safetensors")
+
+    def download_into(reference: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            return digest_of(hub.hf_hub_download(reference, "model.safetensors", local_dir=folder))
+
+    def file_system(reference: str) -> str:
+        data = hub.HfFileSystem().cat(f"{reference}/model.safetensors")
+        return hashlib.sha256(data).hexdigest()
+
+    def with_model_info(reference: str) -> str:
+        names = [sibling.rfilename for sibling in hub.model_info(reference).siblings]
+        weights = [name for name in names if name.endswith((".bin", ".safetensors"))]
+        return digest_of(hub.hf_hub_download(reference, *weights))
+
+    def api(reference: str) -> str:
+        return digest_of(hub.HfApi().hf_hub_download(reference, "model.safetensors"))
+
+    unet = diffusers.UNet2DModel.from_pretrained
+    return {
+        "bert:AutoModel": outputs.bert,
+        "bert:BertModel": lambda r: outputs.of_bert(transformers.BertModel.from_pretrained(r)),
+        "bert:AutoTokenizer": tokenizer,
+        "bert:pipeline": feature_pipeline,
+        "bert:snapshot_download": snapshot,
+        "weights:snapshot_download-local_dir": snapshot_into,
+        "weights:hf_hub_download": lambda r: digest_of(hub.hf_hub_download(r, "model.safetensors")),
+        "weights:hf_hub_download-local_dir": download_into,
+        "weights:HfApi": api,
+        "weights:HfFileSystem": file_system,
+        "weights:model_info": with_model_info,
+        "ddpm:DiffusionPipeline": outputs.pipeline,
+        "ddpm:UNet2DModel": lambda r: outputs.of_unet(unet(r, subfolder="unet")),
+        "st:SentenceTransformer": outputs.sentence_transformer,
+        "lora:PeftModel": lambda r: outputs.adapter("org/safe-bert", r),
+        "lora:AutoModel": lambda r: outputs.of_bert(transformers.AutoModel.from_pretrained(r)),
+        "lora:AutoPeftModel": auto_peft,
+    }
+
+
+LOCAL = (
+    *("bert:AutoModel", "bert:BertModel", "bert:pipeline"),
+    *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel", "st:SentenceTransformer", "lora:PeftModel"),
+)
+"""The doors that also take a folder."""
+
+
+def digest_of(path: Any) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def attempt(load: Callable[[str], str], reference: str) -> dict[str, Any]:
+    try:
+        return {"gave": load(reference)}
+    except Exception as error:
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        return {"raised": kinds, "said": str(error)}
+
+
+def main(place: Path, results: Path) -> None:
+    """Try every door on every state, from the Hub and from `place`."""
+    warnings.simplefilter("ignore")
+    found = {}
+    for door, load in doors().items():
+        library = door.partition(":")[0].replace("weights", "bert")
+        for state in STATES:
+            found[f"hub {door} {state}"] = attempt(load, f"org/{state}-{library}")
+            if door in LOCAL and state != "tampered":
+                folder = str(place / f"{state}-{library}")
+                found[f"local {door} {state}"] = attempt(load, folder)
+    found["hub lora:AutoModel denied-base"] = attempt(doors()["lora:AutoModel"], "org/orphan-lora")
+    results.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

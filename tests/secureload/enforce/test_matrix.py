@@ -1,0 +1,172 @@
+"""Each library, each door, each state of a model: what is refused never loads, the rest is equal.
+
+The programs are plain library code in processes of their own, run once each; every cell of
+the matrix is a claim about what they saw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import models
+from tests.secureload.enforce.programs import load_everything
+from tests.secureload.enforce.programs.load_everything import LOCAL, STATES
+from tests.servers.hub import LocalHub
+from tests.servers.repos import PublishedRepo
+
+PROGRAMS = Path(__file__).parent / "programs"
+WEIGHTS = {
+    "bert": ("model.safetensors", "pytorch_model.bin"),
+    "st": ("model.safetensors", "pytorch_model.bin"),
+    "ddpm": ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.bin"),
+    "lora": ("adapter_model.safetensors", "adapter_model.bin"),
+}
+HUB_DOORS = (
+    *("bert:AutoModel", "bert:BertModel", "bert:AutoTokenizer", "bert:pipeline"),
+    *("bert:snapshot_download", "weights:snapshot_download-local_dir"),
+    *("weights:hf_hub_download", "weights:hf_hub_download-local_dir", "weights:HfApi"),
+    *("weights:HfFileSystem", "weights:model_info"),
+    *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel"),
+    "st:SentenceTransformer",
+    *("lora:PeftModel", "lora:AutoModel", "lora:AutoPeftModel"),
+)
+POLICY = """\
+apiVersion: secureload/v1
+kind: TrustPolicy
+metadata: {name: matrix}
+spec: {repos: {deny: ["org/denied-*", "*/denied-*"]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the program saw at each door, with `expected` and `fired` beside it."""
+    place = tmp_path_factory.mktemp("matrix")
+    made = place / "made"
+    made.mkdir()
+    environment = {name: value for name, value in os.environ.items() if "HF_" not in name}
+    environment |= {"HF_HOME": str(place / "hf"), "SECURELOAD_HOME": str(place / "home")}
+    environment |= {"OMP_NUM_THREADS": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    subprocess.run(
+        [sys.executable, PROGRAMS / "make_models.py", made],
+        env=environment | {"HF_HUB_OFFLINE": "1"},
+        check=True,
+        capture_output=True,
+    )
+    fired = place / "fired"
+    root = place / "hub"
+    spoil(made, fired)
+    publish(made, root)
+    policy = place / "matrix.yaml"
+    policy.write_text(POLICY)
+    results = place / "results.json"
+    with LocalHub(root=root) as hub:
+        hub.misbehave("flip", "/org/tampered-*/resolve/*.safetensors")
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "secureload.cli", "run", "--policy", policy, "--"),
+                *(sys.executable, PROGRAMS / "load_everything.py", made, results),
+            ],
+            env=environment | {"HF_ENDPOINT": hub.url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr[-4000:]
+    expected = json.loads((made / "expected.json").read_text())
+    safe = (made / "safe-bert" / "model.safetensors").read_bytes()
+    expected["weights"] = hashlib.sha256(safe).hexdigest()
+    return json.loads(results.read_text()) | {"expected": expected, "fired": fired.exists()}
+
+
+def spoil(made: Path, fired: Path) -> None:
+    """Lay the denied, malicious and tampered beside what was made."""
+    for library, (safe, legacy) in WEIGHTS.items():
+        good = made / f"safe-{library}"
+        shutil.copytree(good, made / f"denied-{library}")
+        tampered = made / f"tampered-{library}"
+        shutil.copytree(good, tampered)
+        # Other bytes than any that were admitted, so that they have to be fetched.
+        (tampered / safe).write_bytes(models.flipped((tampered / safe).read_bytes()))
+        bad = made / f"malicious-{library}"
+        shutil.copytree(good, bad)
+        (bad / safe).unlink()
+        (bad / legacy).write_bytes(models.hostile_zip(f"touch {fired}"))
+    orphan = made / "orphan-lora"
+    shutil.copytree(made / "safe-lora", orphan)
+    config = json.loads((orphan / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = "org/denied-bert"
+    (orphan / "adapter_config.json").write_text(json.dumps(config))
+
+
+def publish(made: Path, root: Path) -> None:
+    for folder in sorted(path for path in made.iterdir() if path.is_dir()):
+        files = {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        PublishedRepo(root, f"org/{folder.name}").commit(files)
+
+
+def test_the_program_tries_every_door_that_is_claimed_here(seen: dict[str, Any]) -> None:
+    assert {f"hub {door} {state}" for door in HUB_DOORS for state in STATES} <= set(seen)
+    assert set(LOCAL) <= set(HUB_DOORS)
+    assert load_everything.STATES == STATES
+
+
+@pytest.mark.parametrize("state", ["safe", "legacy"])
+@pytest.mark.parametrize("door", HUB_DOORS)
+def test_what_is_admitted_gives_what_it_gives_ungated(
+    seen: dict[str, Any], door: str, state: str
+) -> None:
+    cell = seen[f"hub {door} {state}"]
+    assert "gave" in cell, cell
+    if not (door.startswith("weights") and state == "legacy"):  # a converted file is another
+        assert cell["gave"] == seen["expected"][door.partition(":")[0]]
+
+
+@pytest.mark.parametrize("state", ["safe", "legacy"])
+@pytest.mark.parametrize("door", LOCAL)
+def test_an_admitted_folder_gives_what_it_gives_ungated(
+    seen: dict[str, Any], door: str, state: str
+) -> None:
+    cell = seen[f"local {door} {state}"]
+    assert cell.get("gave") == seen["expected"][door.partition(":")[0]], cell
+
+
+@pytest.mark.parametrize("state", ["denied", "malicious", "tampered"])
+@pytest.mark.parametrize("door", HUB_DOORS)
+def test_what_the_policy_refuses_does_not_load(seen: dict[str, Any], door: str, state: str) -> None:
+    cell = seen[f"hub {door} {state}"]
+    assert "Refused" in cell.get("raised", ()), cell
+    assert "OSError" in cell["raised"]
+    assert "refused by policy `matrix`" in cell["said"]
+
+
+@pytest.mark.parametrize("state", ["denied", "malicious"])
+@pytest.mark.parametrize("door", LOCAL)
+def test_a_folder_that_the_policy_refuses_does_not_load(
+    seen: dict[str, Any], door: str, state: str
+) -> None:
+    cell = seen[f"local {door} {state}"]
+    assert "Refused" in cell.get("raised", ()), cell
+
+
+def test_an_adapters_base_is_gated_too(seen: dict[str, Any]) -> None:
+    cell = seen["hub lora:AutoModel denied-base"]
+    assert "Refused" in cell.get("raised", ()), cell
+    assert "denied-bert" in cell["said"]
+
+
+def test_nothing_malicious_ran(seen: dict[str, Any]) -> None:
+    assert not seen["fired"]
