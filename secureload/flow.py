@@ -123,8 +123,8 @@ class Need:
     `purpose` is `model` (weights and all that goes with them), `processor` (configuration,
     tokenizer, processor: no weights) or `everything`. `subfolder` and `variant` are as in
     `from_pretrained`. `framework` asks for the weights that TensorFlow or Flax wrote, even
-    where there are PyTorch's.
-    `from_pretrained`. `files` names single files, by path, and then only those are needed.
+    where there are PyTorch's. `files` names single files, by path, and then only those are
+    needed.
     """
 
     purpose: Literal["model", "processor", "everything"] = "model"

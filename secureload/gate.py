@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import scanner
-from scanner import FileResult, Report
+from scanner import Report
 from secureload import (
     attested,
     convert,
@@ -57,7 +57,7 @@ from secureload.flow import (
     StoredFile,
     Verdict,
 )
-from secureload.policy import Policy
+from secureload.policy import Policy, Topics
 from secureload.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,6 +68,9 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NOT_FETCHED = frozenset({"sources", "repos", "revision", "owner", "limits", "recalled"})
 """Topics that refuse a model before a byte of it is fetched; for others every file is read,
 so that the refusal has every reason."""
+
+_HERE = 1 << 20
+"""Most bytes of a pickle in memory that are read in this process."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a label, what is done and what there is to do, both in bytes or files."""
@@ -209,33 +212,64 @@ class Gate:
         """
         return tuple(claim.path for claim in self._resolve(source).claims)
 
-    def judge(self, name: str, result: FileResult) -> Verdict:
-        """Decide on one scanned file, or on bytes, that a program is about to load as it is.
+    def judge(self, name: str, what: Path | bytes) -> tuple[Verdict, Report]:
+        """Decide on one file, or on bytes, that a program is about to load itself.
 
-        Nothing is fetched, converted or kept; a refusal is recorded. `name` is a path, or says
-        where the bytes come from.
+        Nothing is fetched, converted or kept; a refusal is recorded. `name` is what messages
+        call it. Few bytes are read here, where the policy does not demand confinement: a
+        program may load thousands of small pickles, and a worker costs some milliseconds.
+
+        Raises:
+            SecureloadError: no decision was reached.
         """
-        sha256 = result.sha256 or ""
+        topics = self.policy.topics(Source(kind="local", location=name))
+        if isinstance(what, bytes) and len(what) <= _HERE and topics.sandbox != "required":
+            options = scanner.engine.Options(second="never", **policy.scan_options(topics))
+            result = scanner.scan_bytes(what, name="pickle", options=options)
+            report, confined = Report(files=(result,), ruleset=scanner.ruleset()), False
+        else:
+            report, confined = self._examined(what, topics)
+        return self._judged(name, report, confined=confined), report
+
+    def _examined(self, what: Path | bytes, topics: Topics) -> tuple[Report, bool]:
+        with self.cache.work() as work:
+            if isinstance(what, bytes):
+                path = work / "pickle"
+                path.write_bytes(what)
+            else:
+                path = what
+            sandboxed = sandbox.served(work / "scratch")
+            report = scanner.scan(
+                [path], **policy.scan_options(topics), examine=sandboxed.examine
+            )  # fmt: skip
+            return report, sandboxed.tier.full
+
+    def _judged(self, name: str, report: Report, *, confined: bool) -> Verdict:
         source = Source(kind="local", location=name)
-        listing = Listing(source=source, commit=f"local-{sha256}", claims=())
-        attestation = Attestation(status=SignatureStatus.UNSIGNED, detail="a file on this machine")
-        file = StoredFile(path=result.path, size=result.size, sha256=sha256, git_oid="")
-        snapshot = Snapshot(listing=listing, root=Path(name), files=(file,))
-        report = Report(files=(result,), ruleset=scanner.ruleset())
-        verdict, approval = policy.decide(
-            name, listing, attestation, snapshot, report, self.policy
-        )  # fmt: skip
-        decided = Decided(
-            listing=listing,
-            attestation=attestation,
-            snapshot=snapshot,
-            report=report,
-            verdict=verdict,
-            approval=approval,
+        files = tuple(
+            StoredFile(path=file.path, size=file.size, sha256=file.sha256 or "", git_oid="")
+            for file in report
         )
-        if approval is None:
+        listing = Listing(source=source, commit=f"local-{files[0].sha256}", claims=())
+        attestation = Attestation(status=SignatureStatus.UNSIGNED, detail="a file on this machine")
+        snapshot = Snapshot(listing=listing, root=Path(name), files=files)
+        if bad := self._recalled(listing, [file.sha256 for file in files]):
+            decided = self._unfetched(listing, attestation, bad)
+        else:
+            verdict, approval = policy.decide(
+                name, listing, attestation, snapshot, report, self.policy, confined=confined
+            )
+            decided = Decided(
+                listing=listing,
+                attestation=attestation,
+                snapshot=snapshot,
+                report=report,
+                verdict=verdict,
+                approval=approval,
+            )
+        if decided.verdict.decision is not Decision.ALLOW:
             self.cache.record_verdict(decided)
-        return verdict
+        return decided.verdict
 
     # -- stages --------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ from secureload.enforce import state
 from secureload.enforce.state import Mode
 
 if TYPE_CHECKING:
-    from scanner import FileResult
     from secureload.gate import Gate
 
 _REMEMBERED = 1_024
@@ -36,8 +35,8 @@ def the_gate(*, token: str | bool | None = None, offline: bool = False) -> Gate:
     return _opened(token, offline)
 
 
-def file(path: str | os.PathLike[str], *, name: str = "") -> Mode:
-    """Judge a file and say how a pickle in it may be loaded; `name` is what messages call it.
+def file(path: str | os.PathLike[str]) -> Mode:
+    """Judge a file and say how a pickle in it may be loaded.
 
     A file in a folder that was admitted under this policy passes.
 
@@ -58,9 +57,9 @@ def file(path: str | os.PathLike[str], *, name: str = "") -> Mode:
         if not stat.S_ISREG(status.st_mode):
             return Mode.GUARDED if stat.S_ISFIFO(status.st_mode) else Mode.STRICT
         stamp = (status.st_dev, status.st_ino, status.st_size)
-        key = (name or text, *stamp, status.st_mtime_ns, status.st_ctime_ns)
+        key = (text, *stamp, status.st_mtime_ns, status.st_ctime_ns)
         if (mode := _verdicts.get(key)) is None:
-            mode = _judged(name or text, _scan_file(text))
+            mode = _judged(text, Path(text))
             if len(_verdicts) >= _REMEMBERED:
                 _verdicts.clear()
             _verdicts[key] = mode
@@ -75,41 +74,25 @@ def content(data: bytes | bytearray | memoryview, name: str) -> Mode:
         SecureloadError: no decision was reached.
     """
     with state.our_own_work():
-        from scanner import scan_bytes
-        from scanner.engine import Options
-
-        result = scan_bytes(bytes(data), name="pickle", options=Options(**_options()))
-        return _judged(name, result)
+        return _judged(name, bytes(data))
 
 
-def _scan_file(path: str) -> FileResult:
-    from scanner import scan_file
-
-    return scan_file(path, **_options())
-
-
-def _options() -> Any:
-    from secureload import policy
-    from secureload.flow import Source
-
-    return policy.scan_options(the_gate().policy.topics(Source(kind="local", location="")))
-
-
-def _judged(name: str, result: FileResult) -> Mode:
-    from scanner import FileVerdict, Report
+def _judged(name: str, what: Path | bytes) -> Mode:
+    from scanner import FileVerdict
     from secureload.errors import Refused
     from secureload.flow import Decision
 
-    verdict = the_gate().judge(name, result)
+    verdict, report = the_gate().judge(name, what)
     if verdict.decision is not Decision.ALLOW:
-        refused = Refused(verdict, Report(files=(result,), ruleset=verdict.ruleset))
+        refused = Refused(verdict, report)
         refused.hint = (
-            f"`secureload explain` shows what it would do, `secureload policy show "
+            "`secureload explain` shows what it would do, `secureload policy show "
             f"{verdict.policy.name}` the rules; a global that you know to be harmless is "
             "admitted by `spec.pickles` of your policy: mode allowlist, allow [module.name]"
         )
         raise refused
-    return Mode.STRICT if result.verdict is FileVerdict.CLEAN else Mode.GUARDED
+    clean = all(file.verdict is FileVerdict.CLEAN for file in report)
+    return Mode.STRICT if clean else Mode.GUARDED
 
 
 def global_objection(module: str, name: str, mode: Mode) -> str:
@@ -139,8 +122,10 @@ _SHELLS = frozenset({"os", "posix", "nt", "subprocess", "_posixsubprocess", "pty
 @functools.cache
 def _allowlist() -> Any:
     from scanner.pickles.allowlist import PROFILES, allowlist
+    from secureload import policy
+    from secureload.flow import Source
 
-    options = _options()
+    options = policy.scan_options(the_gate().policy.topics(Source(kind="local", location="")))
     return allowlist(options["profiles"] or PROFILES, options["allow"])
 
 
@@ -160,4 +145,6 @@ def refuse(subject: str, rule: str, message: str, setting: str = "") -> Exceptio
             ruleset="",
             reasons=(reason,),
         )
-        return Refused(verdict)
+        refused = Refused(verdict)
+        refused.hint = f"`secureload policy show {policy.id.name}` prints what is allowed"
+        return refused

@@ -24,7 +24,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from secureload.enforce import state
@@ -178,10 +178,19 @@ def _caller() -> str:
     """The module that called the function which calls this."""
     depth = 2
     while True:
-        name = sys._getframe(depth).f_globals.get("__name__", "")
+        name = module_of(sys._getframe(depth))
         if name not in {__name__, "pickle", "_pickle"}:
-            return str(name)
+            return name
         depth += 1
+
+
+def module_of(frame: FrameType) -> str:
+    """The module whose code runs in a frame; what was started by `-m` has its own name too."""
+    names = frame.f_globals
+    name = str(names.get("__name__", ""))
+    if name == "__main__":
+        return str(getattr(names.get("__spec__"), "name", None) or name)
+    return name
 
 
 def is_ipc(module: str) -> bool:

@@ -13,6 +13,7 @@ import os
 import pickle
 import stat
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -94,8 +95,8 @@ def judge_input(f: Any, caller: str) -> Mode:
         return judge.file(f)
     name = getattr(f, "name", None)
     name = name if isinstance(name, str) else f"what {caller} was given ({type(f).__name__})"
-    if (descriptor := _whole_file(f)) is not None:
-        return judge.file(f"/proc/self/fd/{descriptor}", name=name)
+    if (path := _whole_file(f)) is not None:
+        return judge.file(path)
     if isinstance(f, io.BytesIO) and f.tell() == 0:
         return judge.content(f.getbuffer(), name)
     start = f.tell()
@@ -105,16 +106,18 @@ def judge_input(f: Any, caller: str) -> Mode:
         f.seek(start)
 
 
-def _whole_file(f: Any) -> int | None:
-    """The descriptor of a regular file that is open at its beginning."""
+def _whole_file(f: Any) -> str | None:
+    """The path of a regular file that is open at its beginning, and still the one there."""
     if not isinstance(f, (io.BufferedReader, io.BufferedRandom)) or f.tell() != 0:
         return None
+    if not isinstance(f.name, str):
+        return None
     try:
-        descriptor = f.fileno()
+        here, there = os.fstat(f.fileno()), Path(f.name).stat()
     except (OSError, ValueError):
         return None
-    there = stat.S_ISREG(os.fstat(descriptor).st_mode) and os.path.exists("/proc/self/fd")  # noqa: PTH110
-    return descriptor if there else None
+    same = (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    return f.name if same and stat.S_ISREG(here.st_mode) else None
 
 
 def _judging(caller: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -38,14 +38,14 @@ def _named(module: str, name: str) -> None:
 
     mode = doing.mode
     if mode is None:  # an unpickler that was bound before we came, or is none of ours
-        caller = sys._getframe(2).f_globals.get("__name__", "")
-        mode = Mode.GUARDED if pickles.is_ipc(str(caller)) else Mode.STRICT
+        caller = pickles.module_of(sys._getframe(2))
+        mode = Mode.GUARDED if pickles.is_ipc(caller) else Mode.STRICT
     if objection := judge.global_objection(module, name, mode):
         raise judge.refuse(
             "a pickle that is being loaded",
             "unlisted-global" if mode is Mode.STRICT else "runs-code",
             f"it names `{module}.{name}`, and {objection}",
-            f'admitted by spec.pickles.allow: ["{module}.{name}"]',
+            "spec.pickles" if mode is Mode.STRICT else "",
         )
 
 
