@@ -253,12 +253,15 @@ class Gate:
         listing = Listing(source=source, commit=f"local-{files[0].sha256}", claims=())
         attestation = Attestation(status=SignatureStatus.UNSIGNED, detail="a file on this machine")
         snapshot = Snapshot(listing=listing, root=Path(name), files=files)
+        circumstances = Circumstances(now=self.clock())
         if bad := self._recalled(listing, [file.sha256 for file in files]):
-            decided = self._unfetched(listing, attestation, bad)
+            decided = self._unfetched(listing, attestation, bad, circumstances)
         else:
             verdict, approval = policy.decide(
-                name, listing, attestation, snapshot, report, self.policy, confined=confined
-            )
+                name, listing, attestation, snapshot, report, self.policy, confined=confined,
+                signing=operator.configured(self.settings.home) is not None,
+                circumstances=circumstances,
+            )  # fmt: skip
             decided = Decided(
                 listing=listing,
                 attestation=attestation,
@@ -266,6 +269,7 @@ class Gate:
                 report=report,
                 verdict=verdict,
                 approval=approval,
+                circumstances=circumstances,
             )
         if decided.verdict.decision is not Decision.ALLOW:
             self.cache.record_verdict(decided)
