@@ -26,7 +26,8 @@ from scanner.pickles.values import (
 )
 
 PROFILES: Final = (
-    "torch", "numpy", "python_data", "sklearn", "pandas", "torch_training", "torch_modules",
+    "torch", "numpy", "python_data", "sklearn", "pandas", "boosting", "torch_training",
+    "torch_modules",
 )  # fmt: skip
 """The profiles that are in force by default: all whose entries are harmless while loading."""
 
@@ -144,6 +145,7 @@ class Allowlist:
 
     def judge_call(self, function: Value, args: Value, kwargs: Value, opcode: str) -> str | None:
         """Return why this call is not provably harmless, or None."""
+        function = shapes.resolved(function)
         if not isinstance(function, Global):
             return "what it calls is not a global, but something computed"
         entry, objection = self._lookup(function.module, function.name)
@@ -198,6 +200,7 @@ class Allowlist:
         if isinstance(target, Call):
             function = target.function
             for _ in range(4):
+                function = shapes.resolved(function)
                 if not isinstance(function, Global):
                     return None, "its class is computed"
                 entry, objection = self._lookup(function.module, function.name)

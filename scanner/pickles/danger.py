@@ -220,6 +220,29 @@ _HARMLESS: Final = frozenset(
     operator.ge operator.and_ operator.or_ operator.xor operator.not_ operator.pow
     operator.matmul _operator.add _operator.sub _operator.mul _operator.truediv _operator.mod
     io.BytesIO io.StringIO _io.BytesIO _io.StringIO
+builtins.ArithmeticError builtins.AssertionError builtins.AttributeError
+    builtins.BaseException builtins.EOFError builtins.Exception builtins.FileNotFoundError
+    builtins.FloatingPointError builtins.IOError builtins.ImportError builtins.IndexError
+    builtins.KeyError builtins.LookupError builtins.MemoryError builtins.NameError
+    builtins.NotImplementedError builtins.OSError builtins.OverflowError
+    builtins.PermissionError builtins.RecursionError builtins.RuntimeError
+    builtins.StopIteration builtins.TimeoutError builtins.TypeError builtins.UserWarning
+    builtins.ValueError builtins.Warning builtins.ZeroDivisionError exceptions.ArithmeticError
+    exceptions.AssertionError exceptions.AttributeError exceptions.BaseException
+    exceptions.EOFError exceptions.Exception exceptions.FileNotFoundError
+    exceptions.FloatingPointError exceptions.IOError exceptions.ImportError
+    exceptions.IndexError exceptions.KeyError exceptions.LookupError exceptions.MemoryError
+    exceptions.NameError exceptions.NotImplementedError exceptions.OSError
+    exceptions.OverflowError exceptions.PermissionError exceptions.RecursionError
+    exceptions.RuntimeError exceptions.StopIteration exceptions.TimeoutError
+    exceptions.TypeError exceptions.UserWarning exceptions.ValueError exceptions.Warning
+    exceptions.ZeroDivisionError _operator.add _operator.sub _operator.mul _operator.div
+    _operator.truediv _operator.floordiv _operator.mod _operator.neg _operator.pos _operator.abs
+    _operator.eq _operator.ne _operator.lt _operator.le _operator.gt _operator.ge _operator.and_
+    _operator.or_ _operator.xor operator.add operator.sub operator.mul operator.div
+    operator.truediv operator.floordiv operator.mod operator.neg operator.pos operator.abs
+    operator.eq operator.ne operator.lt operator.le operator.gt operator.ge operator.and_
+    operator.or_ operator.xor http.HTTPStatus http.HTTPMethod
     email.message.Message dataclasses._MISSING_TYPE dataclasses._HAS_DEFAULT_FACTORY_CLASS
     threading.Lock _thread.lock warnings.WarningMessage queue.Queue
     logging.Logger logging.getLogger logging.LogRecord logging.Formatter logging.PlaceHolder
@@ -231,6 +254,17 @@ _HARMLESS: Final = frozenset(
     torch.distributed.optim.ZeroRedundancyOptimizer
     multiprocessing.shared_memory.ShareableList inspect.Signature inspect.Parameter
     inspect._ParameterKind inspect._empty contextlib.nullcontext
+    torch.distributed.checkpoint.metadata.Metadata
+    torch.distributed.checkpoint.metadata.MetadataIndex
+    torch.distributed.checkpoint.metadata.ChunkStorageMetadata
+    torch.distributed.checkpoint.metadata.TensorStorageMetadata
+    torch.distributed.checkpoint.metadata.BytesStorageMetadata
+    torch.distributed.checkpoint.metadata.TensorProperties
+    torch.distributed.checkpoint.metadata.StorageMeta
+    torch.distributed.checkpoint.metadata._MEM_FORMAT_ENCODING
+    torch.distributed.checkpoint.filesystem._StorageInfo
+    torch.distributed.checkpoint.filesystem._StoragePrefix
+    torch.distributed._shard.sharded_tensor.metadata.TensorProperties
     torch.serialization._get_layout torch.jit._pickle.build_intlist
     torch.jit._pickle.build_doublelist torch.jit._pickle.build_boollist
     torch.jit._pickle.build_tensorlist torch.jit._pickle.restore_type_tag

@@ -88,12 +88,42 @@ def is_plain(value: Value, *, deepest: int = 40) -> bool:
     return True
 
 
+_TYPES: Final = frozenset(
+    """NoneType bool bytearray bytes complex dict float frozenset int list object range set slice
+    str tuple""".split()  # noqa: SIM905
+)
+"""Plain types that dill looks up by name."""
+
+
+def resolved(value: Value) -> Value:
+    """The global that a lookup by name amounts to, or the value itself.
+
+    `getattr(C, "m")` is the qualified name `C.m`, and dill's `_load_type("list")` is `list`:
+    allowlists then name the method or the type, with the shapes of its own arguments.
+    """
+    if isinstance(value, Call) and isinstance(value.args, tuple):
+        match value.args:
+            case (Global() as owner, str(name)) if is_made_by(value, *_GETATTR):
+                return Global(owner.module, f"{owner.name}.{name}")
+            case (str(name),) if is_made_by(value, "dill._dill._load_type") and name in _TYPES:
+                return Global("builtins", name)
+    return value
+
+
+_GETATTR: Final = ("builtins.getattr", "__builtin__.getattr")
+
+
 # -- calls ------------------------------------------------------------------------------------
 
 
 def anything(args: Args, allow: Allowlist) -> str | None:
     """Any arguments: the callee stores what it is given and does nothing with it."""
     return None
+
+
+def never(args: Args, allow: Allowlist) -> str | None:
+    """No arguments are harmless: the name alone is."""
+    return "what it makes would be called with arguments that nobody reviewed"
 
 
 def nothing(args: Args, allow: Allowlist) -> str | None:
@@ -155,8 +185,10 @@ def encode(args: Args, allow: Allowlist) -> str | None:
 
 
 def enum_member(args: Args, allow: Allowlist) -> str | None:
-    """(enumeration, member's name): how Python 3.11 pickles an enumeration's member."""
+    """(enumeration, member's name), as Python 3.11 pickles one; or a method that is listed."""
     match args:
+        case (Global() as owner, str(name)) if allow.entry(owner.module, f"{owner.name}.{name}"):
+            return None
         case (Global() as owner, str(name)) if name.isidentifier() and not name.startswith("_"):
             if allow.kind(owner) == "enum":
                 return None
@@ -166,8 +198,9 @@ def enum_member(args: Args, allow: Allowlist) -> str | None:
 
 def factory(args: Args, allow: Allowlist) -> str | None:
     """A plain container type as default factory, and perhaps the contents."""
-    if args and args[0] is not None and not (
-        isinstance(args[0], Global) and allow.kind(args[0]) in ("container", "scalar")
+    made = resolved(args[0]) if args else None
+    if made is not None and not (
+        isinstance(made, Global) and allow.kind(made) in ("container", "scalar")
     ):  # fmt: skip
         return "its factory is not a plain container type"
     return containers(args[1:], allow)
@@ -213,6 +246,70 @@ def of_kind(kind: str) -> Shape:
         return f"its class is not listed as {kind}"
 
     return shape
+
+
+def words(*known: str) -> Shape:
+    """Return a shape: one of these texts, alone."""
+
+    def shape(args: Args, allow: Allowlist) -> str | None:
+        if len(args) == 1 and isinstance(args[0], str) and args[0] in known:
+            return None
+        return f"it is harmless with one of {', '.join(known)} only"
+
+    return shape
+
+
+def type_name(args: Args, allow: Allowlist) -> str | None:
+    """The name of a plain type."""
+    return words(*sorted(_TYPES))(args, allow)
+
+
+def type_of(args: Args, allow: Allowlist) -> str | None:
+    """One plain value, whose type is meant: how `type(None)` is pickled."""
+    if len(args) == 1 and (
+        is_scalar(args[0])
+        or args[0] in (Global("builtins", "Ellipsis"), Global("builtins", "NotImplemented"))
+    ):
+        return None
+    return "it is harmless with one plain value only"
+
+
+def zone(args: Args, allow: Allowlist) -> str | None:
+    """The key of a time zone, which leads nowhere but into the zone data, and a flag."""
+    match args:
+        case (str(key), *rest) if len(rest) <= 1 and all(map(is_scalar, rest)):
+            if _ZONE.fullmatch(key):
+                return None
+    return "it is harmless with the name of a time zone only"
+
+
+_ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,40}(?:/[A-Za-z][A-Za-z0-9_+-]{0,40}){0,2}")
+
+
+def maps(state: Value, allow: Allowlist) -> str | None:
+    """The dicts of a ChainMap, and nothing else."""
+    if isinstance(state, DictValue) and list(state[::2]) == ["maps"] and is_plain(state[1]):
+        return None
+    return "its state is not a list of plain dicts"
+
+
+def number_array(args: Args, allow: Allowlist) -> str | None:
+    """(typecode, numbers or bytes), perhaps with the class before and a format between."""
+    rest = args[1:] if args and args[0] == Global("array", "array") else args
+    if len(rest) > 1 and all(map(is_plain, rest)) and not (len(rest) == 2 and is_int(rest[1])):
+        return None
+    return "it is harmless with numbers only"
+
+
+def nested_array(args: Args, allow: Allowlist) -> str | None:
+    """(numpy's function for empty arrays, its arguments, state, attributes or None)."""
+    match args:
+        case (Global() as function, tuple() as inner, tuple() as state, extra):
+            if function.name != "_reconstruct":
+                return "the function it calls makes no array"
+            made = allow.judge_call(function, inner, None, "REDUCE") or tuple_state(state, allow)
+            return made or (None if extra is None else attributes(extra, allow))
+    return "its arguments are not those of an array"
 
 
 # -- torch ------------------------------------------------------------------------------------
@@ -336,6 +433,9 @@ def dtype(args: Args, allow: Allowlist) -> str | None:
                 return None
             if isinstance(name, Global) and allow.kind(name) in ("numpy-scalar", "scalar"):
                 return None
+        case ((Global() as record, inner), *flags) if all(map(is_scalar, flags)):
+            if allow.kind(record) == "numpy-scalar" and is_dtype(inner):
+                return None
     return "it is harmless with the name of a dtype only"
 
 
@@ -428,6 +528,11 @@ def attributes(state: Value, allow: Allowlist) -> str | None:
 def tuple_state(state: Value, allow: Allowlist) -> str | None:
     """A tuple, as the class's own `__setstate__` expects it."""
     return None if isinstance(state, tuple) else "its state is not a tuple"
+
+
+def plain_state(state: Value, allow: Allowlist) -> str | None:
+    """Plain data."""
+    return None if is_plain(state) else "its state is not plain data"
 
 
 def array_wrapper(state: Value, allow: Allowlist) -> str | None:

@@ -5,7 +5,9 @@ Why it matters
     one call can be called in turn. What is computed cannot be looked up.
 Fires on
     a listed name with other arguments than those it is listed with (`getattr` on anything
-    but an enumeration), and calls of what another call gave back.
+    but an enumeration), and calls of what another call gave back. Critical where the callee
+    is known to be dangerous, but for `getattr` of a plain attribute and `partial` of a
+    function of which nothing dangerous is known.
 Stays quiet on
     calls whose callee is reported by name already: the import says it all.
 Remedy
@@ -21,6 +23,8 @@ from scanner.pickles.allowlist import default_allowlist
 from scanner.pickles.values import Call, Global, Value
 from scanner.rules import Message, Rule
 
+CRITICAL = Severity.CRITICAL
+
 
 def check(fact: CallFact) -> Iterator[Message]:
     """Yield one message for a call that met an objection of its own."""
@@ -34,7 +38,7 @@ def check(fact: CallFact) -> Iterator[Message]:
         known = danger.effect(function.module, function.name)
         yield Message(
             text=f"`{fact.callee}` is called, but {fact.objection}",
-            severity=Severity.HIGH if known is None else Severity.CRITICAL,
+            severity=Severity.HIGH if known is None or _plain(function, fact.args) else CRITICAL,
             evidence=evidence,
         )
         return
@@ -45,11 +49,37 @@ def check(fact: CallFact) -> Iterator[Message]:
     )
 
 
+def _plain(function: Global, args: Value) -> bool:
+    """Whether it looks a plain attribute up, or keeps a function for later.
+
+    What the attribute or function does may be unknown, but nothing dangerous is known of it:
+    the pickle could have named it just as well.
+    """
+    if not isinstance(args, tuple) or not args:
+        return False
+    owner = args[0].function if isinstance(args[0], Call) else args[0]
+    if not isinstance(owner, Global) or danger.effect(owner.module, owner.name) is not None:
+        return False
+    if function.dotted in ("functools.partial", "_functools.partial"):
+        return isinstance(args[0], Global)
+    if function.dotted not in ("builtins.getattr", "__builtin__.getattr") or len(args) != 2:
+        return False
+    name = args[1]
+    return (
+        isinstance(name, str)
+        and name.isidentifier()
+        and "__" not in name
+        and danger.effect(owner.module, f"{owner.name}.{name}") is None
+    )
+
+
 def _resolved(function: Value) -> bool:
     """Whether what is called came out of a known dangerous function."""
     for _ in range(50):
         if not isinstance(function, Call):
             break
+        if isinstance(function.function, Global) and _plain(function.function, function.args):
+            return False
         function = function.function
     return (
         isinstance(function, Global) and danger.effect(function.module, function.name) is not None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import datetime
 import decimal
 import fractions
+import http
 import io
+import ipaddress
 import json
 import pathlib
 import pickle
+import random
+import re
 import struct
 import uuid
+import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +27,7 @@ import pytest
 import torch
 
 from scanner import FileResult, FileVerdict, Status, scan, scan_bytes
-from tests.builders import wire
+from tests.builders import pickles, wire
 from tests.builders.models import FIXTURES
 
 DTYPES = [
@@ -334,3 +340,38 @@ def test_joblib_dumps(tmp_path: Path, compress: Any) -> None:
     joblib.dump(value, tmp_path / "model.joblib", compress=compress)
 
     assert dirty(scan([tmp_path])) == {}
+
+
+# What the standard library and its friends write
+
+
+FURTHER: dict[str, Any] = {
+    "ChainMap": collections.ChainMap({"a": 1}, {"b": 2}),
+    "UserDict": collections.UserDict(a=1),
+    "ZoneInfo": zoneinfo.ZoneInfo("UTC"),
+    "a date with a zone": datetime.datetime(2020, 1, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")),
+    "array": array.array("d", [1.0, 2.0]),
+    "Random": random.Random(3),
+    "pattern": re.compile("a.b"),
+    "types": [int, str, type(None)],
+    "status": http.HTTPStatus.OK,
+    "exception": ValueError("x", 3),
+    "address": ipaddress.ip_address("192.0.2.1"),
+    "poly1d": np.poly1d([1, 2]),
+    "record": np.rec.array([(1, 2.0)], dtype=[("a", int), ("b", float)]),
+}
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("name", FURTHER)
+def test_objects_of_the_standard_library(name: str, protocol: int) -> None:
+    assert_clean(pickle.dumps(FURTHER[name], protocol=protocol), "value.pkl")
+
+
+def test_plain_data_as_dill_writes_it() -> None:
+    """Plain types and constants go by a lookup in dill's own table."""
+    load_type = pickles.call("dill._dill", "_load_type", pickles.text("complex"))
+    one = load_type + pickles.number(1.0) + b"\x85R"
+    ellipsis = pickles.call("dill._dill", "_eval_repr", pickles.text("Ellipsis"))
+
+    assert_clean(pickles.program(one, b"0", ellipsis), "plain.dill")

@@ -12,7 +12,8 @@ ENTRIES: Final = (
         "numpy:ndarray,matrix,recarray,memmap,chararray numpy.matrixlib.defmatrix:matrix "
         "numpy.rec:recarray numpy.core.records:recarray numpy._core.records:recarray "
         "numpy.ma:MaskedArray numpy.ma.core:MaskedArray numpy.core.memmap:memmap "
-        "numpy._core.memmap:memmap",
+        "numpy._core.memmap:memmap numpy.char:chararray "
+        "numpy.core.defchararray:chararray numpy._core.defchararray:chararray",
         Entry(
             "names an array class; BUILD copies checked bytes or listed objects into it",
             state=shapes.tuple_state,
@@ -28,6 +29,17 @@ ENTRIES: Final = (
             state=shapes.tuple_state,
             makes="first argument",
         ),
+    ),
+    (
+        "numpy:poly1d numpy.lib.polynomial:poly1d numpy.lib._polynomial_impl:poly1d "
+        "numpy.polynomial.polynomial:Polynomial numpy.polynomial.chebyshev:Chebyshev "
+        "numpy.polynomial.legendre:Legendre numpy.polynomial.hermite:Hermite "
+        "numpy.polynomial.hermite_e:HermiteE numpy.polynomial.laguerre:Laguerre",
+        Entry("holds coefficients", new=shapes.nothing, state=shapes.attributes),
+    ),
+    (
+        "numpy._core._internal:_convert_to_stringdtype_kwargs",
+        Entry("makes the dtype of text", call=shapes.scalars, state=shapes.tuple_state),
     ),
     (
         "numpy.core.multiarray:scalar numpy._core.multiarray:scalar",
@@ -51,7 +63,7 @@ ENTRIES: Final = (
         "longlong,ulonglong,float16,float32,float64,longdouble,float128,complex64,complex128,"
         "clongdouble,str_,bytes_,void,object_,datetime64,timedelta64,generic,number,integer,"
         "signedinteger,unsignedinteger,floating,inexact,complexfloating,flexible,character,"
-        "byte,ubyte,short,ushort,long,ulong,int_,uint,half,single,double,csingle,cdouble",
+        "record,byte,ubyte,short,ushort,long,ulong,int_,uint,half,single,double,csingle,cdouble",
         Entry(
             "is the type of an element; called, it converts one plain value",
             call=shapes.scalars,

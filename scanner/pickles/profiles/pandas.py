@@ -40,7 +40,8 @@ ENTRIES: Final = (
     ),
     (
         "pandas.core.indexes.base:_new_Index pandas.core.indexes.datetimes:_new_DatetimeIndex "
-        "pandas.core.indexes.period:_new_PeriodIndex",
+        "pandas.core.indexes.period:_new_PeriodIndex "
+        "pandas.core.indexes.interval:_new_IntervalIndex",
         Entry("makes an index of a listed class over data", call=shapes.of_kind("pandas-index")),
     ),
     (
@@ -82,6 +83,22 @@ ENTRIES: Final = (
             call=shapes.anything,
             new=shapes.nothing,
             state=shapes.attributes,
+        ),
+    ),
+    (
+        "pandas._libs.sparse:IntIndex,BlockIndex",
+        Entry("says where a sparse array has values; both check it", call=shapes.anything),
+    ),
+    (
+        "pandas._libs.tslibs.offsets:BDay,BMonthBegin,BMonthEnd,BQuarterBegin,BQuarterEnd,"
+        "BYearBegin,BYearEnd,BusinessDay,BusinessHour,BusinessMonthBegin,BusinessMonthEnd,"
+        "CBMonthBegin,CBMonthEnd,CustomBusinessDay,CustomBusinessHour,DateOffset,Day,Easter,"
+        "FY5253,FY5253Quarter,HalfYearBegin,HalfYearEnd,Hour,LastWeekOfMonth,Micro,Milli,Minute,"
+        "MonthBegin,MonthEnd,Nano,QuarterBegin,QuarterEnd,Second,SemiMonthBegin,SemiMonthEnd,"
+        "Tick,Week,WeekOfMonth,YearBegin,YearEnd",
+        Entry(
+            "is a step in time",
+            call=shapes.anything, new=shapes.nothing, state=shapes.attributes,
         ),
     ),
     (

@@ -48,6 +48,10 @@ ENTRIES: Final = (
         ),
     ),
     (
+        "functools:partial",
+        Entry("keeps a function and arguments; who may call it is not reviewed", call=shapes.never),
+    ),
+    (
         "copyreg:_reconstructor",
         Entry(
             "makes an instance of a listed class over a plain base, without its __init__",
@@ -58,6 +62,27 @@ ENTRIES: Final = (
     (
         "copyreg:__newobj__",
         Entry("is cls.__new__ of a listed class", call=shapes.new_object, makes="first argument"),
+    ),
+    ("builtins:type", Entry("gives the type of a plain value", call=shapes.type_of)),
+    (
+        "builtins:iter",
+        Entry("walks one plain container", call=shapes.containers, state=shapes.any_state),
+    ),
+    (
+        "builtins:ArithmeticError,AssertionError,AttributeError,BaseException,EOFError,"
+        "Exception,FileNotFoundError,FloatingPointError,IOError,ImportError,IndexError,"
+        "KeyError,LookupError,MemoryError,NameError,NotImplementedError,OSError,"
+        "OverflowError,PermissionError,RecursionError,RuntimeError,StopIteration,"
+        "TimeoutError,TypeError,UserWarning,ValueError,Warning,ZeroDivisionError "
+        "exceptions:ArithmeticError,AssertionError,AttributeError,BaseException,EOFError,"
+        "Exception,FileNotFoundError,FloatingPointError,IOError,ImportError,IndexError,"
+        "KeyError,LookupError,MemoryError,NameError,NotImplementedError,OSError,"
+        "OverflowError,PermissionError,RecursionError,RuntimeError,StopIteration,"
+        "TimeoutError,TypeError,UserWarning,ValueError,Warning,ZeroDivisionError",
+        Entry(
+            "is an exception, made and not raised",
+            call=shapes.plain, new=shapes.plain, state=shapes.attributes,
+        ),
     ),
     ("_codecs:encode", Entry("turns text into bytes, as protocol 2 must", call=shapes.encode)),
     (
@@ -71,6 +96,67 @@ ENTRIES: Final = (
     (
         "collections:deque,Counter",
         Entry("holds items", call=shapes.plain, items=True, state=shapes.attributes),
+    ),
+    (
+        "collections:ChainMap",
+        Entry(
+            "holds plain dicts; loading looks nothing up in them",
+            new=shapes.nothing, state=shapes.maps,
+        ),
+    ),
+    (
+        "collections:UserDict,UserList UserDict:UserDict,IterableUserDict UserList:UserList",
+        Entry("holds a container", new=shapes.nothing, state=shapes.attributes),
+    ),
+    (
+        "array:array,_array_reconstructor",
+        Entry("copies numbers whose type and size it checks", call=shapes.number_array),
+    ),
+    (
+        "random:Random",
+        Entry("is a random generator", call=shapes.nothing, state=shapes.tuple_state),
+    ),
+    (
+        "ipaddress:IPv4Address,IPv6Address,IPv4Network,IPv6Network,IPv4Interface,IPv6Interface",
+        Entry("is an address; nothing is opened", call=shapes.scalars),
+    ),
+    ("re:_compile", Entry("compiles a pattern, and matches nothing", call=shapes.scalars)),
+    (
+        "re:RegexFlag http:HTTPStatus,HTTPMethod",
+        Entry("is an enumeration", call=shapes.scalars, kind="enum"),
+    ),
+    ("itertools:count", Entry("counts from a number", call=shapes.scalars)),
+    (
+        "statistics:NormalDist",
+        Entry("holds two numbers", new=shapes.nothing, state=shapes.plain_state),
+    ),
+    (
+        "_operator:add,sub,mul,truediv,floordiv,mod,neg,pos,abs,eq,ne,lt,le,gt,ge,and_,or_,xor "
+        "operator:add,sub,mul,div,truediv,floordiv,mod,neg,pos,abs,eq,ne,lt,le,gt,ge,and_,or_,xor",
+        Entry("is arithmetic; it may not be called"),
+    ),
+    (
+        "zoneinfo:ZoneInfo",
+        Entry("names the class of time zones; making one goes by its own method"),
+    ),
+    (
+        "zoneinfo:ZoneInfo._unpickle",
+        Entry("reads the zone data; a key that leads out of it is refused", call=shapes.zone),
+    ),
+    (
+        "dill._dill:_load_type dill.dill:_load_type",
+        Entry("names a plain type", call=shapes.type_name),
+    ),
+    (
+        "dill._dill:_eval_repr dill.dill:_eval_repr",
+        Entry(
+            "evaluates the name of a constant",
+            call=shapes.words("Ellipsis", "NotImplemented", "None"),
+        ),
+    ),
+    (
+        "dill._dill:_create_array dill.dill:_create_array",
+        Entry("makes an array of numpy's", call=shapes.nested_array, state=shapes.tuple_state),
     ),
     (
         "datetime:datetime,date,time,timedelta,timezone",

@@ -343,9 +343,34 @@ ENTRIES: Final = (
     ),
     (
         "sklearn.cluster._kmeans:_kmeans_single_lloyd,_kmeans_single_elkan "
-        "sklearn.feature_selection._univariate_selection:f_classif,f_regression,chi2 "
-        "sklearn.metrics._regression:mean_squared_error,mean_absolute_error,r2_score "
-        "sklearn.metrics._classification:accuracy_score,f1_score,precision_score,recall_score "
+        "sklearn.feature_selection._univariate_selection:f_classif,f_regression,chi2,"
+        "f_oneway,r_regression "
+        "sklearn.feature_selection._mutual_info:mutual_info_classif,mutual_info_regression "
+        "sklearn.metrics._classification:accuracy_score,balanced_accuracy_score,"
+        "brier_score_loss,class_likelihood_ratios,classification_report,cohen_kappa_score,"
+        "confusion_matrix,d2_brier_score,d2_log_loss_score,f1_score,fbeta_score,hamming_loss,"
+        "hinge_loss,jaccard_score,log_loss,matthews_corrcoef,multilabel_confusion_matrix,"
+        "precision_recall_fscore_support,precision_score,recall_score,zero_one_loss "
+        "sklearn.metrics.cluster._supervised:adjusted_mutual_info_score,adjusted_rand_score,"
+        "completeness_score,fowlkes_mallows_score,homogeneity_completeness_v_measure,"
+        "homogeneity_score,mutual_info_score,normalized_mutual_info_score,"
+        "pair_confusion_matrix,rand_score,v_measure_score "
+        "sklearn.metrics._ranking:auc,average_precision_score,confusion_matrix_at_thresholds,"
+        "coverage_error,dcg_score,det_curve,label_ranking_average_precision_score,"
+        "label_ranking_loss,metric_at_thresholds,ndcg_score,precision_recall_curve,"
+        "roc_auc_score,roc_curve,top_k_accuracy_score "
+        "sklearn.metrics.cluster._unsupervised:calinski_harabasz_score,davies_bouldin_score,"
+        "silhouette_samples,silhouette_score "
+        "sklearn.metrics.cluster._bicluster:consensus_score "
+        "sklearn.metrics._regression:d2_absolute_error_score,d2_pinball_score,"
+        "d2_tweedie_score,explained_variance_score,max_error,mean_absolute_error,"
+        "mean_absolute_percentage_error,mean_gamma_deviance,mean_pinball_loss,"
+        "mean_poisson_deviance,mean_squared_error,mean_squared_log_error,"
+        "mean_tweedie_deviance,median_absolute_error,r2_score,root_mean_squared_error,"
+        "root_mean_squared_log_error "
+        "sklearn.metrics.pairwise:euclidean_distances,nan_euclidean_distances,"
+        "pairwise_distances,pairwise_distances_argmin,pairwise_distances_argmin_min,"
+        "pairwise_distances_chunked,pairwise_kernels "
         "numpy:mean,median,sum,min,max,std,var,log,log1p,log2,log10,exp,expm1,sqrt,square,abs,"
         "absolute,sign,sin,cos,tan,tanh,asarray "
         "scipy._lib.array_api_compat.numpy._aliases:asarray "
@@ -359,6 +384,10 @@ ENTRIES: Final = (
         "scipy.sparse._dok:dok_matrix,dok_array scipy.sparse.csr:csr_matrix "
         "scipy.sparse.csc:csc_matrix scipy.sparse.coo:coo_matrix scipy.sparse.bsr:bsr_matrix "
         "scipy.sparse.dia:dia_matrix scipy.sparse.lil:lil_matrix scipy.sparse.dok:dok_matrix "
+        "scipy.interpolate._cubic:CubicSpline,PchipInterpolator,Akima1DInterpolator,"
+        "CubicHermiteSpline scipy.interpolate._interpolate:PPoly,BPoly,NdPPoly "
+        "scipy.interpolate._rgi:RegularGridInterpolator "
+        "scipy.interpolate._rbfinterp:RBFInterpolator scipy.stats._kde:gaussian_kde "
         "scipy.interpolate._bsplines:BSpline scipy.interpolate.interpolate:interp1d "
         "scipy.interpolate._interpolate:interp1d",
         Entry(
@@ -366,6 +395,13 @@ ENTRIES: Final = (
             new=shapes.nothing,
             state=shapes.attributes,
             items=True,
+        ),
+    ),
+    (
+        "scipy.optimize._optimize:OptimizeResult scipy.optimize.optimize:OptimizeResult",
+        Entry(
+            "is a dict whose keys read as attributes",
+            new=shapes.nothing, call=shapes.containers, state=shapes.attributes, items=True,
         ),
     ),
     (

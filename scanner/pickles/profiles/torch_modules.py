@@ -79,5 +79,34 @@ ENTRIES: Final = (
             kind="module",
         ),
     ),
+    (
+        "torch.nn.functional:relu,relu6,gelu,silu,elu,selu,leaky_relu,softmax,log_softmax,softplus,"
+        "mish,hardswish,hardsigmoid,hardtanh,sigmoid,tanh,logsigmoid,normalize,mse_loss,l1_loss,"
+        "smooth_l1_loss,cross_entropy,nll_loss,binary_cross_entropy,"
+        "binary_cross_entropy_with_logits,huber_loss,kl_div,dropout,layer_norm,linear,conv2d,"
+        "interpolate torch._C._nn:gelu,silu,leaky_relu,hardtanh,softplus,elu_,linear,mish "
+        "torch:relu,tanh,sigmoid,softmax,selu,celu,abs,exp,sin,cos,square,sqrt",
+        Entry("is a function over tensors that a layer keeps; it may not be called"),
+    ),
+    (
+        "torch.utils.data.dataset:TensorDataset,Subset,ConcatDataset",
+        Entry("holds tensors", new=shapes.nothing, state=shapes.attributes),
+    ),
+    (
+        "torch.distributed.checkpoint.metadata:Metadata,MetadataIndex,ChunkStorageMetadata,"
+        "TensorStorageMetadata,BytesStorageMetadata,TensorProperties,StorageMeta "
+        "torch.distributed.checkpoint.filesystem:_StorageInfo,_StoragePrefix "
+        "torch.distributed._shard.sharded_tensor.metadata:TensorProperties",
+        Entry(
+            "says where the tensors of a distributed checkpoint lie",
+            call=shapes.nothing,
+            new=shapes.nothing,
+            state=shapes.any_state,
+        ),
+    ),
+    (
+        "torch.distributed.checkpoint.metadata:_MEM_FORMAT_ENCODING",
+        Entry("is an enumeration", call=shapes.scalars, kind="enum"),
+    ),
 )
 """Layers as data; nothing runs until somebody calls them."""

@@ -17,7 +17,6 @@ HERE = Where(offset=2, opcode="GLOBAL")
         ("operator", "attrgetter"),
         ("operator", "methodcaller"),
         ("functools", "reduce"),
-        ("functools", "partial"),
         ("builtins", "map"),
         ("collections", "OrderedDict.__init__.__globals__"),
     ],

@@ -1,0 +1,36 @@
+"""Gradient boosting: models of XGBoost, LightGBM and CatBoost's plain parts.
+
+A booster's `__setstate__` hands its trees, as text or bytes, to the library's own parser of
+models; wrappers for scikit-learn hold attributes.
+"""
+
+from typing import Final
+
+from scanner.pickles import shapes
+from scanner.pickles.allowlist import Entry
+
+ENTRIES: Final = (
+    (
+        "xgboost.core:Booster lightgbm.basic:Booster",
+        Entry(
+            "holds trees, which the library parses like a model file",
+            new=shapes.nothing,
+            state=shapes.attributes,
+        ),
+    ),
+    (
+        "xgboost.sklearn:XGBModel,XGBClassifier,XGBRegressor,XGBRanker,XGBRFClassifier,"
+        "XGBRFRegressor "
+        "lightgbm.sklearn:LGBMModel,LGBMClassifier,LGBMRegressor,LGBMRanker",
+        Entry(
+            "an estimator: made empty, its attributes are assigned",
+            new=shapes.nothing,
+            state=shapes.attributes,
+        ),
+    ),
+    (
+        "lightgbm.sklearn:_LGBMLabelEncoder",
+        Entry("holds attributes", new=shapes.nothing, state=shapes.attributes),
+    ),
+)
+"""Trees as data."""
