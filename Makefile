@@ -55,4 +55,4 @@ fuzz: $(STAMP) ## the scanner, guided by coverage, for an hour (FUZZ_SECONDS=60 
 	$(BIN)/python -m tests.fuzz.fuzz_pickles --seconds $(FUZZ_SECONDS)
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(TF_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TF_VENV) .timm .timm.lock build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,10 +9,12 @@ A guided tour. A model's name comes in; a model comes out, or a reason why not::
     entry = admit("org/model@v1", trust_policy="strict")   # entry.path: safe for any library
 
 Every `Auto*` class that the installed transformers has is here under its own name, and so is
-`pipeline`. `admit` stops at the safe folder, `scan` only looks; `enforce` sends whatever this
-process loads through the gate. `Refused` is the gate's no, `SecureloadError` any accident,
-`Policy` what decides. `secureload.flow` shows what passes through the gate, `secureload.gate`
-in which order.
+`pipeline`; so are other libraries' own calls (`DiffusionPipeline`, `SentenceTransformer`,
+`PeftModel`, `create_model` of timm, `load_state_dict` for a module of yours), and `load` takes
+`library:reference` for any of them. `admit` stops at the safe folder, `scan` only looks;
+`enforce` sends whatever this process loads through the gate. `Refused` is the gate's no,
+`SecureloadError` any accident, `Policy` what decides. `secureload.flow` shows what passes
+through the gate, `secureload.gate` in which order.
 
 Nothing is imported before it is asked for: `import secureload` costs milliseconds.
 """
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from secureload.enforce.process import enforce as enforce
     from secureload.errors import Refused as Refused
     from secureload.errors import SecureloadError as SecureloadError
+    from secureload.fronts import load as load
     from secureload.gate import admit as admit
     from secureload.policy import Policy as Policy
 
@@ -36,9 +39,17 @@ _OWN = {
     "Refused": "secureload.errors",
     "SecureloadError": "secureload.errors",
     "admit": "secureload.gate",
+    "load": "secureload.fronts",
     "pipeline": "secureload.auto",
     "scan": "scanner",
 }
+
+
+_OTHERS = (
+    *("AutoPeftModel", "CrossEncoder", "DiffusionPipeline", "PeftModel", "SentenceTransformer"),
+    *("create_model", "load_state_dict"),
+)
+"""Other libraries' classes and functions that are listed; there are more of their kind."""
 
 
 def __getattr__(name: str) -> Any:
@@ -56,16 +67,20 @@ def __getattr__(name: str) -> Any:
             f'secureload.registry.tensorflow.load("{name}", folder): docs/tensorflow.md has the '
             "recipe, and `make test-tf` builds that environment and shows it at work"
         )
-    elif name.startswith("Auto"):
+    elif name.startswith("Auto") and not name.startswith(("AutoPipeline", "AutoPeft")):
         found = _front(name)
-    else:
+    elif name[0].isupper() or name in _OTHERS:
+        from secureload.fronts import other
+
+        found = other(name)
+    else:  # the name of a module, before it is imported
         raise AttributeError(f"module 'secureload' has no attribute {name!r}")
     globals()[name] = found
     return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_OWN, "enforce", *_fronts()})
+    return sorted({*globals(), *_OWN, *_OTHERS, "enforce", *_fronts()})
 
 
 def _front(name: str) -> type:

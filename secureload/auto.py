@@ -82,7 +82,7 @@ def front(name: str) -> type:
 
 def _load(name: str, reference: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     library.checked(name, dict(kwargs))  # nonsense is said before anything is fetched
-    request = _Request(kwargs)
+    request = Request(kwargs)
     _import_meanwhile(name)
     kwargs["config"] = request.config(kwargs.get("config"))
     if kwargs["config"] is None:
@@ -99,7 +99,7 @@ def _load(name: str, reference: str, args: tuple[Any, ...], kwargs: dict[str, An
     return built
 
 
-class _Request:
+class Request:
     """The arguments of one call that the gate answers, and the gate they ask for.
 
     They are taken out of `kwargs`, which afterwards holds what transformers gets.
@@ -125,6 +125,7 @@ class _Request:
     def admit(
         self, reference: str, need: Need, *, revision: str | None = None, base: bool = False
     ) -> CacheEntry:
+        """Admit what the call asks for, or with `base` what that names besides."""
         source = sources.parse(reference, revision if base else self.revision)
         try:
             entry = self.gate.admit(source, need, force=self.force, to_build=True)
@@ -164,10 +165,13 @@ class _Request:
             )
         return self.admit(name, library.need("AutoModel"), revision=revision, base=True)
 
-    def record(self, entry: CacheEntry, name: str, built: Any) -> None:
+    def record(
+        self, entry: CacheEntry, name: str, built: Any, *, library: str = "transformers"
+    ) -> None:
+        """Record what was built from an entry, and on which device."""
         model = built[0] if isinstance(built, tuple) else built
         device = str(getattr(model, "device", "cpu"))
-        self.gate.cache.record_load(entry, library="transformers", class_name=name, device=device)
+        self.gate.cache.record_load(entry, library=library, class_name=name, device=device)
 
 
 def pipeline(
@@ -198,7 +202,7 @@ def pipeline(
         if name in options:
             kwargs.setdefault(name, options.pop(name))
     library.checked("pipeline", {**kwargs, **options})
-    request = _Request({**kwargs, "trust_policy": trust_policy})
+    request = Request({**kwargs, "trust_policy": trust_policy})
     with contextlib.ExitStack() as stack:
         places: list[Given] = []
 

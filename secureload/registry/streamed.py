@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,14 @@ BUFFERS = 6
 
 
 def tensors(path: Path, file: ArtifactFile, device: Any) -> dict[str, Any]:
-    """All tensors of one file on `device` (a `torch.device`), by name.
+    """All tensors of one file on `device` (a `torch.device`), by name; see `contents`."""
+    return contents(path, file, device)[0]
+
+
+def contents(
+    path: Path, file: ArtifactFile, device: Any
+) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """All tensors of one file on `device` (a `torch.device`), by name, and its metadata.
 
     Raises:
         IntegrityError: the file has other bytes than were admitted.
@@ -47,7 +54,9 @@ def tensors(path: Path, file: ArtifactFile, device: Any) -> dict[str, Any]:
         raise IntegrityError(f"{file.path} cannot be read: {error.strerror or error}") from error
 
 
-def _read(descriptor: int, file: ArtifactFile, device: Any) -> dict[str, Any]:
+def _read(
+    descriptor: int, file: ArtifactFile, device: Any
+) -> tuple[dict[str, Any], Mapping[str, str]]:
     size = os.fstat(descriptor).st_size
     if size != file.size:
         raise IntegrityError(f"{file.path} has {size} bytes instead of {file.size}")
@@ -56,7 +65,7 @@ def _read(descriptor: int, file: ArtifactFile, device: Any) -> dict[str, Any]:
     named, targets = _allocate(layout, file, device)
     _stream(descriptor, len(layout.header), size, targets, digest, device)
     digest.check()
-    return named
+    return named, layout.metadata
 
 
 def _header(descriptor: int, file: ArtifactFile, digest: Digest) -> Layout:

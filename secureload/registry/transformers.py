@@ -16,14 +16,8 @@ from typing import Any, Literal
 from secureload.errors import IntegrityError, SecureloadError, UsageError
 from secureload.flow import CacheEntry, Need
 from secureload.registry.backstop import guard
+from secureload.registry.library import Call, Library, check_folder
 from secureload.registry.sealed import handed
-
-_UNSAFE = re.compile(
-    r".*\.(?:bin|pt|pth|ckpt|pkl|pickle|joblib|npy|h5|hdf5|keras|msgpack|gguf|py|pyc|so|dll|dylib)"
-    r"|shard-\d+-model-\d+-of-\d+\.safetensors",
-    re.IGNORECASE,
-)
-"""File names that no admitted folder holds."""
 
 _AUTO = re.compile(r"Auto(?:Backbone|Config|Model\w*|Tokenizer|\w*(?:Processor|Extractor))")
 """What transformers calls the classes that choose a class."""
@@ -140,7 +134,7 @@ def load(
     if class_name == "AutoConfig" and passed.get("return_unused_kwargs"):
         passed.pop("trust_remote_code")  # AutoConfig would hand it back as unused
         passed.pop("local_files_only")
-    if entry.hash_on_load and is_model and class_name != "AutoBackbone":
+    if entry.hash_on_load and class_name.startswith("AutoModel"):
         built = _streamed(cls, entry, args, passed)
         if built is not None:
             return built
@@ -263,6 +257,15 @@ def task_of(architectures: tuple[str, ...]) -> str:
     )
 
 
+def auto_class_of(architectures: tuple[str, ...]) -> str:
+    """The name of the `Auto*` class made for models of these architectures, else `AutoModel`."""
+    wanted = set(architectures)
+    for name in class_names():
+        if name.startswith("AutoModelFor") and _names(original(name)) & wanted:
+            return name
+    return "AutoModel"
+
+
 def class_for_task(task: str, config: Any) -> str:
     """The name of the `Auto*` class that a pipeline for this task builds a model with.
 
@@ -282,22 +285,6 @@ def class_for_task(task: str, config: Any) -> str:
     for auto in (*exact, *fitting):
         return str(auto.__name__)
     raise UsageError(f"a {type(config).__name__} model does not serve the task {task!r}")
-
-
-def check_folder(folder: Path) -> None:
-    """Require that a folder about to be loaded holds only what an admitted folder may hold.
-
-    Raises:
-        IntegrityError: it does not exist, or holds a pickle, code or a foreign shard.
-    """
-    if not folder.is_dir():
-        raise IntegrityError(f"{folder} is not in the admitted model", hint="check `subfolder`")
-    for path in folder.iterdir():
-        if path.is_file() and _UNSAFE.fullmatch(path.name):
-            raise IntegrityError(
-                f"{path.name} does not belong in an admitted model",
-                hint="`secureload cache verify` tells what has changed",
-            )
 
 
 def checked(class_name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -395,3 +382,22 @@ def _transformers() -> Any:
             f"transformers is not installed: {error}", hint="pip install 'secureload[load]'"
         ) from error
     return transformers
+
+
+def _build(call: Call) -> Any:
+    return load(call.name, call.entry, call.args, call.kwargs)
+
+
+def _need(name: str, kwargs: Mapping[str, Any]) -> Need:
+    return need(name, subfolder=str(kwargs.get("subfolder") or ""), variant=kwargs.get("variant"))
+
+
+LIBRARY = Library(
+    name="transformers",
+    package="transformers",
+    offers=_AUTO,
+    default="AutoModel",
+    build=_build,
+    need=_need,
+    call=lambda _: "from_pretrained",
+)
