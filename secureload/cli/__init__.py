@@ -35,6 +35,7 @@ _VERBS = {
     "evidence": "Show and export the signed evidence of an admission.",
     "audit": "Verify and export the audit log.",
     "doctor": "Tell what this machine offers, and what is missing.",
+    "token": "Make, list and revoke tokens of the service.",
     "serve": "Serve admitted models to unmodified Hub clients.",
     "init": "Make this installation's operator key.",
     "demo": "The main job on a real checkpoint, offline.",

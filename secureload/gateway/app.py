@@ -120,7 +120,7 @@ class App:
             parts.loads,
             parts.config.public_url,
         )
-        self._api = api.make(parts)
+        self.api = api.make(parts)
         self._handlers: dict[str, Handler] = {
             "livez": self._livez,
             "readyz": self._readyz,
@@ -240,7 +240,7 @@ class App:
     async def _call_api(self, call: Call) -> None:
         scope = dict(call.scope)
         scope["state"] = {**scope.get("state", {}), "principal": call.principal}
-        await self._api(scope, call.receive, call.send)
+        await self.api(scope, call.receive, call.send)
 
     # -- lifespan ------------------------------------------------------------------------
 

@@ -173,11 +173,11 @@ class WorkerPool:
                 state="failed", message=f"{type(error).__name__}: {error}", fault="internal"
             )
         finally:
+            with contextlib.suppress(Exception):  # the outcome stands, written or not
+                await aside(self._write, lambda s: _finish(s, ticket, outcome))
             self._unfinished.pop(ticket.order.key, None)
             job.ticket = replace(job.ticket, outcome=outcome, stage="")
             job.done.set()
-        with contextlib.suppress(Exception):  # the outcome stands, whether or not it is written
-            await aside(self._write, lambda s: _finish(s, ticket, outcome))
         asyncio.get_running_loop().call_later(_KEPT, self._by_id.pop, ticket.id, None)
 
     def _work(self, job: _Job) -> Outcome:

@@ -64,12 +64,15 @@ class Order:
     revision: str | None = None
     folder: str = ""
     format: str = "json"
+    again: bool = False
+    """Judge anew what is admitted already."""
     token: str = field(default="", repr=False)
 
     @property
     def key(self) -> tuple[str, ...]:
         """Orders with equal keys are one piece of work."""
-        return (self.kind, self.repository, self.revision or "", self.policy, self.folder)
+        asked = (self.repository, self.revision or "", str(self.again))
+        return (self.kind, *asked, self.policy, self.folder)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -172,7 +175,7 @@ def _gate(order: Order, progress: Progress | None) -> gate.Gate:
 def _admit(order: Order, progress: Progress | None) -> Outcome:
     opened = _gate(order, progress)
     source = Source(kind="hub", location=order.repository, revision=order.revision)
-    entry = opened.admit(source, NEED)
+    entry = opened.admit(source, NEED, force=order.again)
     revision_id = publish(opened, entry, _about(order, entry.commit))
     if order.revision and order.revision != entry.commit:
         # The gate remembers only what it resolved itself.
@@ -268,11 +271,10 @@ def _scan(order: Order, progress: Progress | None) -> Outcome:
     options = scan_options(loaded.topics(Source(kind="local", location="")))
     if not Path(order.folder).is_dir():
         raise NotFoundError("the files to scan are gone")
-    names = sorted(path.name for path in Path(order.folder).iterdir())
     here = Path.cwd()
-    os.chdir(order.folder)  # so that the report names files as they were sent
+    os.chdir(order.folder)  # so that the report names no folder of this machine
     try:
-        report = scan(names, **options)
+        report = scan(["."], **options)
     finally:
         os.chdir(here)
     judgement = judge_report(report, loaded)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from secureload.cache.layout import Layout
+from secureload.gateway.principals import Role
+from secureload.ledger import tokens
+from secureload.ledger.database import Database
 from tests.builders import models
 from tests.servers.hub import LocalHub
 from tests.servers.repos import PublishedRepo
 from tests.servers.service import Service
+
+Guarded = tuple[Service, dict[Role, str]]
 
 _OURS = ("SECURELOAD_", "HF_", "HUGGINGFACE_", "TRANSFORMERS_")
 
@@ -51,6 +58,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         options = ("--wait", "120")  # machines under test are slow
         with Service(home=root / "home", upstream=hub.url, options=options) as service:
             yield World(hub=hub, service=service, commits=commits)
+
+
+@pytest.fixture(scope="session")
+def guarded(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A service with one token for each role, and nothing for whoever has none."""
+    home = tmp_path_factory.mktemp("guarded") / "home"
+    layout = Layout(home)
+    layout.create()
+    given = {}
+    with Database(layout.database, layout.locks / "ledger.lock").write() as session:
+        for role in Role:
+            name, at = role.value, datetime.now(UTC).isoformat(timespec="microseconds")
+            _, text = tokens.create(session, name, [name], by="test", at=at, expires=None)
+            given[role] = text
+    with Service(home=home, upstream=world.hub.url, options=("--wait", "120")) as service:
+        yield service, given
 
 
 @pytest.fixture
