@@ -22,6 +22,9 @@ from secureload.sandbox.wire import Channel, LostError
 
 _T = TypeVar("_T")
 
+_FAILED, _OUT_OF_MEMORY = 70, 71
+"""Exit codes of a worker that an exception ended."""
+
 
 class SandboxError(SecureloadError):
     """No confined worker could be started."""
@@ -132,6 +135,8 @@ class Worker:
 def _ending(code: int | None) -> str:
     if code is None:
         return "it is gone"
+    if code == _OUT_OF_MEMORY:
+        return "it wanted more memory than it may have"
     if code >= 0:
         return f"it ended with code {code}"
     if -code in (signal.SIGXCPU, signal.SIGKILL):
@@ -191,7 +196,7 @@ def fork(job: Job, *, limits: Limits = LIMITS) -> Worker:
 
 def run(job: Job, incoming: int, outgoing: int) -> NoReturn:
     """Be the worker: lock this process in, do the job, and end. Never returns."""
-    code = 70
+    code = _FAILED
     try:
         # An interrupt from the terminal is the gate's to answer; it ends its workers.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -203,5 +208,7 @@ def run(job: Job, incoming: int, outgoing: int) -> NoReturn:
         code = 0
     except LostError:
         code = 0
+    except MemoryError:
+        code = _OUT_OF_MEMORY
     finally:
         os._exit(code)
