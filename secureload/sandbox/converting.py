@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Mapping
 from filecmp import cmp
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,9 @@ from secureload.sandbox.conversions import Said
 from secureload.sandbox.limits import Limits
 from secureload.sandbox.scanning import silence
 from secureload.sandbox.worker import SandboxError, Worker, WorkerLostError
+
+_SILENCES = 4
+"""The longest conversion, in longest silences."""
 
 _JSON_BYTES = 200_000_000
 _HEADER_BYTES = 100_000_000
@@ -35,9 +39,13 @@ def converse(worker: Worker, total: int, limits: Limits, advance: Advance | None
         SecureloadError: what the worker met.
         ConversionLostError: the worker was lost.
     """
+    within = silence(total, limits)
+    # Progress breaks the silence, so the whole needs an end of its own.
+    until = time.monotonic() + _SILENCES * within
     try:
         while True:
-            said = worker.receive(Said, within=silence(total, limits))
+            left = until - time.monotonic()
+            said = worker.receive(Said, within=max(0.0, min(within, left)))
             if said.advanced and advance is not None:
                 advance(min(max(said.advanced, 0), total))
             if said.problem is not None:
