@@ -376,14 +376,24 @@ class Approval:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TensorProof:
-    """One converted tensor: SHA-256 of its bytes, measured on both sides and equal."""
+    """One converted tensor: the digest of its bytes, measured on both sides and equal.
+
+    It is BLAKE3 in hex; records of the first conversions have SHA-256 instead.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
-    sha256: str
     source: str
     """Where the bytes lay: `<file>:<member or key>+<byte offset>`."""
+    blake3: str = ""
+    sha256: str = ""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digests that there are, by algorithm."""
+        both = {"blake3": self.blake3, "sha256": self.sha256}
+        return {name: digest for name, digest in both.items() if digest}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-
-from scanner.frozen import dataclass
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 

@@ -127,6 +127,6 @@ def _tensor(tensor: TensorProof) -> dict[str, object]:
         "name": tensor.name,
         "dtype": tensor.dtype,
         "shape": list(tensor.shape),
-        "sha256": tensor.sha256,
         "source": tensor.source,
+        **tensor.digests,
     }

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from blake3 import blake3
+
 from secureload.convert.crc import crc32
 from secureload.errors import ConversionError
 
@@ -52,18 +54,24 @@ class Record:
 class Piece:
     """Bytes `begin` to `end` of the source, to be digested and, with a `target`, written.
 
-    `target` is an open file descriptor, `at` the byte offset in it.
+    `target` is an open file descriptor, `at` the byte offset in it; without `measured` there
+    is no digest.
     """
 
     begin: int
     end: int
     target: int | None = None
     at: int = 0
+    measured: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """SHA-256 in hex of each piece, in the order given, and of the whole source if asked."""
+    """In hex, BLAKE3 of each piece, in the order given, and SHA-256 of the source if asked.
+
+    The digest of a file is what others claim and sign; that of a tensor is only compared
+    with one that was measured here, by the algorithm that costs least.
+    """
 
     pieces: tuple[str, ...]
     whole: str | None
@@ -83,6 +91,25 @@ class _Crc:
 
     def update(self, data: Any, /) -> None:
         self.value = crc32(data, self.value)
+
+
+class _Digest:
+    """The BLAKE3 of a piece: made with its first bytes, in hex with its last."""
+
+    __slots__ = ("hex", "left", "running")
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+        self.running: Any = None
+        self.hex = blake3().hexdigest() if not size else ""
+
+    def update(self, data: Any, /) -> None:
+        if self.running is None:
+            self.running = blake3()
+        self.running.update(data)
+        self.left -= len(data)
+        if not self.left:
+            self.hex, self.running = self.running.hexdigest(), None
 
 
 _Job = list[tuple[_Sum, memoryview]]
@@ -199,16 +226,17 @@ def transfer(
         ConversionError: a CRC differs, or the source ends too early.
     """
     size = os.fstat(source).st_size
-    hashes = [hashlib.sha256() for _ in pieces]
+    hashes = [_Digest(piece.end - piece.begin) for piece in pieces]
     total = hashlib.sha256()
     sums = [(record, _Crc()) for record in records]
     spans = _Spans([(p.begin, p.end, (p, h)) for p, h in zip(pieces, hashes, strict=True)])
     checked = _Spans([(record.begin, record.end, crc) for record, crc in sums])
+    measuring = any(piece.measured for piece in pieces)
     targets = {piece.target for piece in pieces if piece.target is not None}
     ring = _ring()
     with _Lanes() as lanes:
         flusher = _Flusher(targets)
-        digests = lanes.open("digests") if pieces else None
+        digests = lanes.open("digests") if measuring else None
         crcs = lanes.open("crc") if sums else None
         complete = lanes.open("whole") if whole else None
         try:
@@ -223,7 +251,7 @@ def transfer(
                     for low, high, (piece, digest) in spans.within(begin, end)
                 ]
                 if digests:
-                    digests.put([(digest, part) for _, _, digest, part in found])
+                    digests.put([(sum_, part) for piece, _, sum_, part in found if piece.measured])
                 if crcs:
                     crcs.put(
                         [
@@ -249,7 +277,7 @@ def transfer(
                 hint="fetch the file again; torch.load would not have noticed",
             )
     return Measured(
-        pieces=tuple(digest.hexdigest() for digest in hashes),
+        pieces=tuple(digest.hex for digest in hashes),
         whole=total.hexdigest() if whole else None,
     )
 

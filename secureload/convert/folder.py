@@ -283,11 +283,13 @@ def _copy(
             measured = transfer(
                 file.descriptor,
                 path,
-                [Piece(begin=0, end=file.size, target=target)],
+                [Piece(begin=0, end=file.size, target=target, measured=False)],
+                whole=True,
                 progress=progress,
             )
-        _compare(path, measured.pieces[0], folder.files[path])
-        return ArtifactFile(path=path, size=file.size, sha256=measured.pieces[0]), ()
+        assert measured.whole is not None
+        _compare(path, measured.whole, folder.files[path])
+        return ArtifactFile(path=path, size=file.size, sha256=measured.whole), ()
 
 
 def write_small(staging: Path, path: str, data: bytes) -> ArtifactFile:

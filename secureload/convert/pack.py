@@ -1,19 +1,20 @@
 """Write tensors from any number of sources into safetensors files, and prove each one.
 
 One pass over every source in file order copies what lies as safetensors wants it; what
-does not is gathered. Each tensor's SHA-256 is taken from the very buffers that were
+does not is gathered. Each tensor's BLAKE3 is taken from the very buffers that were
 written; while the disk catches up, the files are read back and measured again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from blake3 import blake3
 
 from scanner.limits import LIMITS
 from secureload.convert.copy import Measured, Piece, Progress, created, transfer, write_all
@@ -166,7 +167,7 @@ def _copy(
     for (target, name), digest in zip(owners, measured.pieces, strict=True):
         target.digests[name] = digest
     for target, slot, tensor in gathered:
-        total, at = hashlib.sha256(), slot.begin
+        total, at = blake3(), slot.begin
         for block in gather(file.descriptor, f"{file.name}: tensor {tensor.name!r}", tensor.view):
             total.update(block)
             write_all(target.descriptor, block, at)
@@ -214,7 +215,7 @@ def _prove(sources: Sequence[Source], target: _Target, verify: bool) -> Packed:
                 name=slot.name,
                 dtype=tensor.dtype.name,
                 shape=tensor.shape,
-                sha256=digest,
+                blake3=digest,
                 source=f"{sources[origin].file.name}:{tensor.source}",
             )
         )

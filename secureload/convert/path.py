@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import re
@@ -13,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from blake3 import blake3
 
 from secureload.convert.configs import scrub
 from secureload.convert.copy import Piece, transfer
@@ -414,10 +415,10 @@ def _same(old: Sequence[Source], new: Sequence[Source]) -> tuple[TensorProof, ..
         if first is None or second is None:
             side = "source" if first is None else "destination"
             raise IntegrityError(f"tensor {name!r} is not in the {side}", hint="convert again")
-        if (first.dtype, first.shape, first.sha256) != (second.dtype, second.shape, second.sha256):
+        if (first.dtype, first.shape, first.blake3) != (second.dtype, second.shape, second.blake3):
             raise IntegrityError(
-                f"tensor {name!r} differs: {first.dtype} {list(first.shape)} {first.sha256}, "
-                f"converted {second.dtype} {list(second.shape)} {second.sha256}",
+                f"tensor {name!r} differs: {first.dtype} {list(first.shape)} {first.blake3}, "
+                f"converted {second.dtype} {list(second.shape)} {second.blake3}",
                 hint="convert the source again",
             )
     return tuple(was[name] for name in sorted(was))
@@ -437,7 +438,7 @@ def _measure(source: Source) -> list[TensorProof]:
     sums = {tensor.name: digest for tensor, digest in zip(plain, measured.pieces, strict=True)}
     for tensor in kept:
         if tensor.name not in sums:
-            total = hashlib.sha256()
+            total = blake3()
             for block in gather(file.descriptor, file.name, tensor.view):
                 total.update(block)
             sums[tensor.name] = total.hexdigest()
@@ -446,7 +447,7 @@ def _measure(source: Source) -> list[TensorProof]:
             name=tensor.name,
             dtype=tensor.dtype.name,
             shape=tensor.shape,
-            sha256=sums[tensor.name],
+            blake3=sums[tensor.name],
             source=f"{file.name}:{tensor.source}",
         )
         for tensor in kept

@@ -108,8 +108,9 @@ def parse(payload: bytes) -> Conversion:
                     name=str(tensor["name"]),
                     dtype=str(tensor["annotations"]["dtype"]),
                     shape=tuple(int(size) for size in tensor["annotations"]["shape"]),
-                    sha256=str(tensor["digest"]["sha256"]),
                     source=str(tensor["annotations"]["source"]),
+                    blake3=str(tensor["digest"].get("blake3", "")),
+                    sha256=str(tensor["digest"].get("sha256", "")),
                 )
                 for tensor in plain["predicate"]["runDetails"].get("byproducts", ())
             ),
@@ -135,4 +136,4 @@ def inputs(payload: bytes) -> tuple[str, ...]:
 
 def _tensor(tensor: TensorProof) -> dict[str, Any]:
     about = {"dtype": tensor.dtype, "shape": list(tensor.shape), "source": tensor.source}
-    return resource(tensor.name, sha256=tensor.sha256, annotations=about)
+    return {**resource(tensor.name, annotations=about), "digest": tensor.digests}

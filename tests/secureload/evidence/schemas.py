@@ -27,6 +27,8 @@ _DIGESTS = {
     "minProperties": 1,
     "properties": {
         "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        # A DigestSet maps names of algorithms to digests; tensors have this one.
+        "blake3": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "gitCommit": {"type": "string", "pattern": "^[0-9a-f]{40}([0-9a-f]{24})?$"},
     },
     "additionalProperties": False,

@@ -99,8 +99,8 @@ def test_the_provenance_names_inputs_outputs_and_tensors(signed: Signed) -> None
     assert (weights["name"], weights["digest"]["sha256"]) == ("pytorch_model.bin", pickle)
     assert [one["name"] for one in statement["subject"]] == ["model.safetensors"]
     byproducts = predicate["runDetails"]["byproducts"]
-    tensors = {one["name"]: one["digest"]["sha256"] for one in byproducts}
-    assert tensors == {one.name: one.sha256 for one in signed.entry.conversions[0].tensors}
+    tensors = {one["name"]: one["digest"]["blake3"] for one in byproducts}
+    assert tensors == {one.name: one.blake3 for one in signed.entry.conversions[0].tensors}
     assert len(tensors) == 38
     internal = predicate["buildDefinition"]["internalParameters"]
     assert internal["converter"] == "torch-zip/1"
