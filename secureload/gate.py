@@ -110,7 +110,8 @@ class Gate:
     """A gate with its policy, cache and connections; cheap to make, safe to share.
 
     `token` is what `huggingface_hub` takes (a string, True, False or None), `cache_dir` the
-    Hugging Face cache to look in, `offline` forbids the network, `clock` tells the time.
+    Hugging Face cache to look in, `offline` forbids the network. `clock` gives the time (UTC) by
+    which waivers expire and evidence is dated.
     """
 
     policy: Policy
@@ -352,6 +353,9 @@ class Gate:
         """Whether an admission on record counts under this policy today."""
         if found.verifier and found.verifier not in attested.verifiers(self.policy, source):
             return False  # whoever decided is no longer trusted
+        today = self.clock().date().isoformat()
+        if any(waived.expires < today for waived in found.verdict.waived):
+            return False  # the gate is older than the day: decide again, without the waiver
         return bool(found.evidence) or self.policy.topics(source).evidence.sign != "required"
 
     def _evidence(
@@ -363,8 +367,7 @@ class Gate:
             return {}
         from secureload.evidence import documents
 
-        now = datetime.now(UTC)
-        return documents.make(key, artifact, decided, operator.load(path), at=now)
+        return documents.make(key, artifact, decided, operator.load(path), at=self.clock())
 
     def _attest(self, listing: Listing, work: Path) -> Attestation:
         context = self._context()
@@ -529,6 +532,7 @@ class Gate:
             mended=MENDS, confined=confined.tier.full,
             signing=operator.configured(self.settings.home) is not None,
             circumstances=circumstances,
+            today=self.clock().date(),
         )  # fmt: skip
         return Decided(
             listing=listing,

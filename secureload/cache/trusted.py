@@ -34,6 +34,7 @@ from secureload.ledger.records import Admitted, RecallRecord, Stamp
 
 if TYPE_CHECKING:
     from secureload.ledger.database import Database
+    from secureload.ledger.decisions import Decision
 
 Progress = Callable[[str, int, int], None]
 
@@ -216,6 +217,22 @@ class TrustedCache:
                 "the admission was removed as soon as it was published", hint="try again"
             )
         return self._entry(admitted, warm=False)
+
+    def decisions(self, source: Source | None = None) -> tuple[Decision, ...]:
+        """The newest recorded decision on each snapshot, of one repository or all, oldest first.
+
+        Decisions for which no file was read are left out.
+
+        Raises:
+            CacheError: the ledger cannot be read.
+            IntegrityError: rows of one are not what was recorded.
+        """
+        if not self.layout.database.exists():
+            return ()
+        from secureload.ledger import decisions
+
+        with self._database.read() as session:
+            return decisions.newest(session, source)
 
     def waiver_uses(self) -> dict[str, tuple[int, str]]:
         """How often each waiver excused a finding, and when last, by the waiver's name.

@@ -1,14 +1,17 @@
-"""`secureload policy`: check and show trust policies."""
+"""`secureload policy`: check, show and test trust policies."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from secureload.cli.console import fail_with, printable, say, show_json, write
-from secureload.cli.options import format_option, load_policy
-from secureload.errors import SecureloadError
+from secureload.cli.options import format_option, load_policy, trust_root_option
+from secureload.errors import SecureloadError, UsageError
+from secureload.settings import Settings
 
 if TYPE_CHECKING:
     from secureload.policy import Policy
@@ -34,7 +37,36 @@ What is printed is a policy itself, with the same digest.
 """
 
 
-@click.group("policy", help="Check and show trust policies.")
+_TEST = """Run a policy over recorded cases, or over all that was decided here.
+
+\b
+Examples:
+  secureload policy test ours.yaml --cases cases.yaml
+  secureload policy test strict --ledger             what would strict refuse of what we have?
+  secureload policy test ours.yaml --ledger --enforce
+
+Nothing is fetched or scanned again: the ledger has the findings. It does not have whether the
+files were confined, so `sandbox` refuses nothing here. `--enforce` judges a policy of mode
+`warn` or `audit` as if it enforced. Exit code 0 when every case is as expected and nothing that
+is admitted would be refused, else 1.
+
+\b
+A file of cases:
+  apiVersion: secureload/v1
+  kind: PolicyTest
+  metadata: {name: ours}
+  spec:
+    cases:
+      - name: an unsigned pickle
+        files:
+          - {path: pytorch_model.bin, format: torch-zip,
+             findings: [{rule: unlisted-global, severity: high}]}
+        expect: deny
+        rules: [identity, unlisted-global]
+"""
+
+
+@click.group("policy", help="Check, show and test trust policies.")
 def command() -> None:
     """Collect the verbs about policies."""
 
@@ -81,6 +113,82 @@ def show(policy_name: str | None, format_: str) -> None:
 
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=90)
     write(f"# {policy.id.digest}\n{text}")
+
+
+@command.command("test", help=_TEST)
+@click.argument("policy_name", required=False, metavar="[NAME|FILE]")
+@click.option(
+    "--cases",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A file of `kind: PolicyTest` (repeatable).",
+)
+@click.option("--ledger", is_flag=True, help="Judge all that was decided here again.")
+@click.option("--enforce", is_flag=True, help="As if the policy's mode were `enforce`.")
+@trust_root_option
+@format_option("text", "json")
+def test(
+    policy_name: str | None,
+    cases: tuple[Path, ...],
+    ledger: bool,
+    enforce: bool,
+    trust_roots: tuple[Path, ...],
+    format_: str,
+) -> int:
+    """Judge cases and the ledger, and say what is not as expected."""
+    if not cases and not ledger:
+        raise UsageError("nothing to test with", hint="give --cases FILE, or --ledger")
+    policy = load_policy(policy_name, trust_roots)
+    if enforce:
+        policy = policy.enforced()
+    results = [*_cases(cases, policy), *(_again(policy) if ledger else ())]
+    bad = [result for result in results if result["problem"]]
+    if format_ == "json":
+        about = {"name": policy.id.name, "digest": policy.id.digest}
+        show_json({"schema": "secureload.policy-test/1", "policy": about, "results": results})
+    else:
+        for result in results:
+            word = click.style("differs", fg="red") if result["problem"] else "as expected"
+            say(f"{word}  {printable(result['name'])}: {printable(result['problem'] or '')}")
+            for reason in result["reasons"] if result["problem"] else ():
+                say(f"  {printable(reason)}")
+        say(f"{len(results)} judged, {len(bad)} not as expected", err=True)
+    return 1 if bad else 0
+
+
+def _cases(paths: tuple[Path, ...], policy: Policy) -> Iterator[dict[str, Any]]:
+    from secureload.policy import cases
+
+    for path in paths:
+        for outcome in cases.run(path, policy):
+            yield {
+                "name": outcome.name,
+                "verdict": outcome.verdict.decision.value,
+                "problem": outcome.problem,
+                "reasons": [str(reason) for reason in outcome.verdict.reasons],
+            }
+
+
+def _again(policy: Policy) -> Iterator[dict[str, Any]]:
+    from secureload.cache import TrustedCache
+    from secureload.convert.configs import MENDS
+    from secureload.policy import decide
+
+    for old in TrustedCache(Settings.from_environment().home).decisions():
+        verdict, _ = decide(
+            old.verdict.subject, old.listing, old.attestation, old.snapshot, old.report, policy,
+            mended=MENDS, confined=True, today=policy.today,
+        )  # fmt: skip
+        before, now = old.verdict.decision.value, verdict.decision.value
+        problem = "" if now == "allow" or before != "allow" else f"admitted, would be {now}"
+        yield {
+            "name": f"{old.verdict.subject} ({old.listing.commit[:18]})",
+            "verdict": now,
+            "before": before,
+            "problem": problem,
+            "reasons": [str(reason) for reason in verdict.reasons],
+        }
 
 
 def _complete(name: str) -> Policy:

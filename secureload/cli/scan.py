@@ -128,6 +128,8 @@ def command(
             done += 1
             shown(f"files scanned, last {file.path}", done, 0)
 
+        # A waiver is bound to a file's digest, so large files are measured where there is one.
+        digest = digest or bool(policy.waivers)
         report, tier = _scan(paths, policy, include, exclude, jobs, digest, tell)
     if any(file.findings for file in report):
         from secureload.cli.suppress import named
@@ -138,7 +140,13 @@ def command(
         from secureload.cli.suppress import above
 
         report = above(report, Severity[severity_threshold.upper()])
-    judgement = judge_report(report, policy, confined=tier.full)
+    judgement = judge_report(report, policy, confined=tier.full, today=policy.today)
+    if judgement.waived:
+        from secureload.cli.suppress import waived
+
+        report = waived(report, judgement.waived)
+        if not quiet:
+            say(f"{len(judgement.waived)} findings waived", err=True)
     colour = output is None and wants_colour(sys.stdout)
     text = _render(format_, report, judgement, policy, colour=colour)
     if output is not None:

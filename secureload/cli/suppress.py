@@ -8,7 +8,6 @@ malicious file is excused only by a fingerprint, which names these very bytes.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ import msgspec
 from scanner import FileResult, Finding, Report, Severity
 from secureload.documents import Metadata, load_document
 from secureload.errors import UsageError
+from secureload.flow import Waived
 
 _MAX_BASELINE_BYTES = 500_000_000
 """Largest earlier report read; one of 100,000 files is about a tenth of it."""
@@ -58,11 +58,22 @@ class Suppressed:
 
 def fingerprint(file: FileResult, finding: Finding) -> str:
     """Name one finding in these very bytes: 32 hex digits, empty for a file without digest."""
-    if file.sha256 is None:
-        return ""
-    about = finding.evidence.get("global") or finding.message
-    parts = (file.sha256, finding.rule, finding.where.member or "", str(about))
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
+    from secureload import policy
+
+    return "" if file.sha256 is None else policy.fingerprint(file.sha256, finding)
+
+
+def waived(report: Report, excused: tuple[Waived, ...]) -> Report:
+    """Turn what waivers excuse into information."""
+    until = {(one.path, one.fingerprint): one for one in excused}
+
+    def excuse(file: FileResult, finding: Finding) -> str | None:
+        one = until.get((file.path, fingerprint(file, finding)))
+        if one is None:
+            return None
+        return f"waived by {one.owner} until {one.expires} (waiver {one.waiver})"
+
+    return _suppressed(report, excuse).report
 
 
 def named(report: Report) -> Report:

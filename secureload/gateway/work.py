@@ -274,10 +274,10 @@ def _scan(order: Order, progress: Progress | None) -> Outcome:
     here = Path.cwd()
     os.chdir(order.folder)  # so that the report names no folder of this machine
     try:
-        report = scan(["."], **options)
+        report = scan(["."], digest=bool(loaded.waivers), **options)
     finally:
         os.chdir(here)
-    judgement = judge_report(report, loaded)
+    judgement = judge_report(report, loaded, today=loaded.today)
     context = reports.Context(
         verdict=judgement.decision.value,
         policy=loaded.id.name,

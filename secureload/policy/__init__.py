@@ -19,10 +19,12 @@ from secureload.policy.decide import (
     judge_report,
     scan_options,
 )
+from secureload.policy.excuses import fingerprint
 
 if TYPE_CHECKING:
-    from secureload.policy.document import Policy, Rule, load, with_trust_roots
+    from secureload.policy.document import Policy, Rule, load, with_trust_roots, with_waivers
     from secureload.policy.topics import Topics
+    from secureload.policy.waivers import Waiver
 
 __all__ = [
     "SHIPPED",
@@ -30,14 +32,17 @@ __all__ = [
     "Policy",
     "Rule",
     "Topics",
+    "Waiver",
     "accept",
     "decide",
     "decide_early",
+    "fingerprint",
     "judge_report",
     "load",
     "scan_options",
     "shipped_folder",
     "with_trust_roots",
+    "with_waivers",
 ]
 
 _LATER = {
@@ -45,7 +50,9 @@ _LATER = {
     "Rule": "secureload.policy.document",
     "Topics": "secureload.policy.topics",
     "load": "secureload.policy.document",
+    "Waiver": "secureload.policy.waivers",
     "with_trust_roots": "secureload.policy.document",
+    "with_waivers": "secureload.policy.document",
 }
 """What reads policies, imported with its libraries when it is asked for."""
 

@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING, Any, cast
 from secureload.flow import PolicyId, Source
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from secureload.policy.topics import Topics
+    from secureload.policy.waivers import Waiver
     from secureload.settings import Settings
 
 SHIPPED = ("default", "strict", "research")
@@ -32,7 +35,11 @@ _READERS = ("topics.py", "document.py", "compiled.py", "../documents.py")
 
 
 class CompiledPolicy:
-    """A shipped policy as `judge_report` and `scan_options` need it; it has no rules."""
+    """A shipped policy as `judge_report` and `scan_options` need it; it has neither rules nor
+    waivers."""
+
+    waivers: tuple[Waiver, ...] = ()
+    today: dt.date | None = None
 
     def __init__(self, name: str, digest: str, topics: Any) -> None:
         self.id = PolicyId(name=name, digest=digest)
@@ -54,10 +61,11 @@ def shipped_folder() -> Path:
 def compiled(name: str, settings: Settings) -> CompiledPolicy | None:
     """The shipped policy of this name, if it was compiled from what lies there now.
 
-    None also where trust roots of the user's own belong to it.
+    None also where trust roots or waivers of the user's own belong to it.
     """
-    # Without the folder there are no roots; with it, they are part of the policy's digest.
-    if name not in SHIPPED or os.path.lexists(settings.home / "trust"):
+    # Without the folders there are none; with them, they are part of the policy's digest.
+    own = (settings.home / "trust", settings.home / "waivers")
+    if name not in SHIPPED or any(os.path.lexists(folder) for folder in own):
         return None
     kept = _kept()
     one = getattr(kept, name, None)

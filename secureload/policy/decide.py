@@ -6,6 +6,7 @@ Nothing here reads a file, a clock or the network.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypedDict
 
@@ -26,9 +27,12 @@ from secureload.flow import (
     Waived,
 )
 from secureload.policy import identity, standing
+from secureload.policy.excuses import Excuses
 from secureload.policy.objections import Objection, deny
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from secureload.policy.compiled import CompiledPolicy
     from secureload.policy.document import Policy
     from secureload.policy.topics import Action, Size, Topics
@@ -44,6 +48,7 @@ class Judgement:
     decision: Decision
     reasons: tuple[Reason, ...] = ()
     warnings: tuple[Reason, ...] = ()
+    waived: tuple[Waived, ...] = ()
 
 
 def decide(
@@ -59,13 +64,15 @@ def decide(
     confined: bool = False,
     signing: bool = True,
     circumstances: Circumstances | None = None,
+    today: dt.date | None = None,
 ) -> tuple[Verdict, Approval | None]:
     """Decide on one snapshot and list every reason, not the first.
 
     `mended` names the rules whose findings the later stages remove from what is loaded (a
     key scrubbed from a configuration): those only warn. `confined` says that the files were
-    read in full confinement, `signing` that there is a key to sign evidence with. Without
-    snapshot and report there is never an approval.
+    read in full confinement, `signing` that there is a key to sign evidence with, `today` on which
+    day (UTC) waivers must be current: without it none counts. Without snapshot and report there
+    is never an approval.
     """
     topics = policy.topics(listing.source)
     objections = [
@@ -79,7 +86,15 @@ def decide(
         objections += _limits(topics, [(file.path, file.size) for file in snapshot.files])
     if report is not None:
         objections += _confinement(topics, confined=confined)
-        objections += _scanned(report, topics, mended)
+        digests = {file.path: file.sha256 for file in snapshot.files} if snapshot else {}
+        excuses = Excuses(
+            waivers=policy.waivers,
+            settings=topics.waivers,
+            repository=listing.source.repository,
+            digests=digests,
+            today=today,
+        )
+        objections += _scanned(report, topics, mended, excuses)
     if snapshot is not None and report is not None:
         objections += _coverage(snapshot, report)
     elif not any(objection.action == "deny" for objection in objections):
@@ -94,6 +109,7 @@ def decide(
         ruleset=report.ruleset if report is not None else "",
         reasons=judgement.reasons,
         warnings=judgement.warnings,
+        waived=judgement.waived,
     )
     if verdict.decision is not Decision.ALLOW or snapshot is None or report is None:
         return verdict, None
@@ -122,13 +138,27 @@ def decide_early(
 
 
 def judge_report(
-    report: Report, policy: Policy | CompiledPolicy, *, confined: bool = False
+    report: Report,
+    policy: Policy | CompiledPolicy,
+    *,
+    confined: bool = False,
+    today: dt.date | None = None,
 ) -> Judgement:
-    """Judge files alone, as `secureload scan` does: no source, no signature."""
+    """Judge files alone, as `secureload scan` does: no source, no signature.
+
+    Waivers count on the day `today` for files whose digest is in the report.
+    """
     topics = policy.topics(Source(kind="local", location=""))
+    excuses = Excuses(
+        waivers=policy.waivers,
+        settings=topics.waivers,
+        repository=None,
+        digests={},
+        today=today,
+    )
     objections = [
         *_confinement(topics, confined=confined),
-        *_scanned(report, topics, frozenset()),
+        *_scanned(report, topics, frozenset(), excuses),
     ]
     return _judge(objections, topics.mode)
 
@@ -182,12 +212,15 @@ def scan_options(topics: Topics) -> ScanOptions:
 def _judge(objections: list[Objection], mode: str, *, complete: bool = True) -> Judgement:
     reasons: dict[Reason, bool] = {}
     warnings: dict[Reason, None] = {}
+    waived: dict[Waived, None] = {}
     for objection in objections:
         refuses = objection.action == "deny" and (mode == "enforce" or objection.always)
         if refuses or (objection.unread and not complete):
             reasons[objection.reason] = reasons.get(objection.reason, True) and objection.unread
         elif objection.action != "allow":
             warnings[objection.reason] = None
+        if objection.waived is not None:
+            waived[objection.waived] = None
     if not reasons:
         decision = Decision.ALLOW
     elif all(reasons.values()):
@@ -198,6 +231,7 @@ def _judge(objections: list[Objection], mode: str, *, complete: bool = True) -> 
         decision=decision,
         reasons=tuple(reasons),
         warnings=tuple(warning for warning in warnings if warning not in reasons),
+        waived=tuple(waived),
     )
 
 
@@ -325,7 +359,9 @@ def _over(size: int, limit: Size) -> bool:
     return limit is not None and size > in_bytes(limit)
 
 
-def _scanned(report: Report, topics: Topics, mended: frozenset[str]) -> Iterator[Objection]:
+def _scanned(
+    report: Report, topics: Topics, mended: frozenset[str], excuses: Excuses
+) -> Iterator[Objection]:
     for file in report:
         yield from _format(file, topics)
         spoken = False
@@ -339,12 +375,35 @@ def _scanned(report: Report, topics: Topics, mended: frozenset[str]) -> Iterator
             spoken = True
             if finding.severity is Severity.CRITICAL:
                 reason = _found(file, finding, "spec.verdicts.malicious: deny")
-                yield Objection(reason=reason, always=True)
+                objection = Objection(reason=reason, always=True)
             else:
                 unread = file.status is Status.FAILED
-                yield _judged(file, finding, topics, unread=unread)
+                objection = _judged(file, finding, topics, unread=unread)
+            yield from _excused(objection, file, finding, excuses)
         if file.status is not Status.EXAMINED and not spoken:
             yield _unread(file, topics)
+
+
+def _excused(
+    objection: Objection, file: FileResult, finding: Finding, excuses: Excuses
+) -> Iterator[Objection]:
+    """The objection, or a warning in its place where a waiver counts."""
+    if objection.action != "deny":
+        yield objection
+        return
+    waived, troubles = excuses.of(file, finding)
+    if waived is None:
+        yield objection
+        for trouble in troubles:
+            yield replace(objection, reason=trouble)
+        return
+    about = f"waived by {waived.owner} until {waived.expires}"
+    reason = replace(
+        objection.reason,
+        message=f"{objection.reason.message}: {about}",
+        setting=f"waiver {waived.waiver}",
+    )
+    yield Objection(reason=reason, action="warn", waived=waived)
 
 
 def _judged(file: FileResult, finding: Finding, topics: Topics, *, unread: bool) -> Objection:

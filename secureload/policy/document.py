@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
+import glob
 import hashlib
 import os
 from collections.abc import Iterable
@@ -18,15 +20,19 @@ import yaml
 from secureload.documents import API_VERSION, Metadata, load_document
 from secureload.errors import PolicyError
 from secureload.flow import PolicyId, Source
+from secureload.policy import waivers
 from secureload.policy.compiled import SHIPPED, shipped_folder
 from secureload.policy.topics import Match, Name, Topics, layered, partial, tightened
+from secureload.policy.waivers import Waiver
 from secureload.settings import Settings
 
 _DEEPEST = 8
 """Longest chain of `extends`; more is a loop or a mistake."""
 
-_RULES_LEAVE = frozenset({"Topics.sources", "Topics.repos", "Identity.trust_roots"})
-"""What a rule cannot set: it matches sources and repos, and trust roots name their own."""
+_RULES_LEAVE = frozenset(
+    {"Topics.sources", "Topics.repos", "Identity.trust_roots", "Waivers.files"}
+)
+"""What a rule cannot set: it matches sources and repos; trust roots and waivers name their own."""
 
 _RuleSettings = partial(Topics, without=_RULES_LEAVE)
 _Rule = partial(
@@ -71,7 +77,8 @@ class Policy:
     """A policy with everything filled in.
 
     `base` holds the settings before any rule applies; `topics(source)` those for one source.
-    `trust_roots` are absolute paths whose contents are part of `id.digest`.
+    `trust_roots` are absolute paths whose contents are part of `id.digest`, and so are the
+    `waivers` that are current on the day that it is loaded.
     """
 
     id: PolicyId
@@ -79,6 +86,8 @@ class Policy:
     base: Topics
     rules: tuple[Rule, ...] = ()
     trust_roots: tuple[Path, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    today: dt.date
     origin: Path | None = field(default=None, compare=False)
 
     @property
@@ -94,6 +103,11 @@ class Policy:
                 topics = tightened(topics, rule.settings)
         return topics
 
+    def enforced(self) -> Policy:
+        """The same policy in mode `enforce`, for asking what it would refuse."""
+        # The strictest of all rules wins, so this one setting is enough.
+        return _sealed(replace(self, base=msgspec.structs.replace(self.base, mode="enforce")))
+
     def document(self) -> dict[str, Any]:
         """The policy as a document with everything filled in; loading it gives this policy."""
         spec = msgspec.to_builtins(self.base)
@@ -101,6 +115,7 @@ class Policy:
         for topic in ("formats", "licences"):
             if spec[topic]["allow"] is None:
                 del spec[topic]["allow"]
+        spec["waivers"]["files"] = [str(waiver.path) for waiver in self.waivers]
         spec["limits"] = {key: size for key, size in spec["limits"].items() if size is not None}
         spec["rules"] = [
             {
@@ -121,10 +136,14 @@ class Policy:
         return plain
 
 
-def load(policy: str | Path | Policy | None, settings: Settings) -> Policy:
+def load(
+    policy: str | Path | Policy | None, settings: Settings, *, today: dt.date | None = None
+) -> Policy:
     """Find and read a policy: a shipped name, a path, a policy, or None for the settings'.
 
-    Trust roots are those that the policy names and the files `$SECURELOAD_HOME/trust/*.yaml`.
+    Trust roots are those that the policy names and the files `$SECURELOAD_HOME/trust/*.yaml`,
+    waivers likewise and `waivers/*.yaml`. `today` is the day (UTC) on which waivers must be
+    current.
 
     Raises:
         PolicyError: there is no such policy, or it is not valid; the message names file and
@@ -133,12 +152,37 @@ def load(policy: str | Path | Policy | None, settings: Settings) -> Policy:
     if isinstance(policy, Policy):
         return policy
     path = _find(policy if policy is not None else settings.policy, beside=None)
-    loaded = _read(path, _state_of(path))
+    loaded = _read(path, _state_of(path), today or dt.datetime.now(dt.UTC).date())
+    loaded = with_waivers(loaded, _own(settings.home / "waivers"))
+    return with_trust_roots(loaded, _own(settings.home / "trust"))
+
+
+def _own(folder: Path) -> list[Path]:
     try:
-        own = sorted((settings.home / "trust").glob("*.yaml"))
+        return sorted(folder.glob("*.yaml"))
     except OSError as error:
-        raise PolicyError(f"{settings.home / 'trust'}: {error.strerror}") from error
-    return with_trust_roots(loaded, own)
+        raise PolicyError(f"{folder}: {error.strerror}") from error
+
+
+def with_waivers(policy: Policy, paths: Iterable[Path]) -> Policy:
+    """The same policy with more waivers, and a digest that says so.
+
+    Raises:
+        PolicyError: a waiver is not valid, or two have one name.
+    """
+    added = dict.fromkeys(paths)
+    if not added:
+        return policy
+    found = {waiver.name: waiver for waiver in policy.waivers}
+    for path in added:
+        waiver = waivers.load(path)
+        known = found.setdefault(waiver.name, waiver)
+        if known != waiver:
+            raise PolicyError(
+                f"{path}: there is another waiver `{waiver.name}` in {known.path}",
+                hint="give each waiver a name of its own",
+            )
+    return _sealed(replace(policy, waivers=tuple(found[name] for name in sorted(found))))
 
 
 def with_trust_roots(policy: Policy, paths: Iterable[str | Path]) -> Policy:
@@ -155,7 +199,7 @@ def with_trust_roots(policy: Policy, paths: Iterable[str | Path]) -> Policy:
 def shipped(name: str) -> Policy:
     """A shipped policy by name, with no trust roots of the user's own."""
     path = _find(name, beside=None)
-    return _read(path, _state_of(path))
+    return _read(path, _state_of(path), dt.datetime.now(dt.UTC).date())
 
 
 def _find(name: str | Path, *, beside: Path | None) -> Path:
@@ -190,7 +234,7 @@ def _parsed(path: Path, _state: tuple[int, ...]) -> _Document:
     return load_document(path, _Document)
 
 
-def _read(path: Path, state: tuple[int, ...]) -> Policy:
+def _read(path: Path, state: tuple[int, ...], today: dt.date) -> Policy:
     document: Any = _parsed(path, state)
     chain = [(path, document)]
     while chain[-1][1].spec.extends:
@@ -215,22 +259,36 @@ def _read(path: Path, state: tuple[int, ...]) -> Policy:
         roots = own.get("identity", {}).get("trustRoots")
         if roots is not None:
             own["identity"]["trustRoots"] = [_absolute(root, origin.parent) for root in roots]
+        files = own.get("waivers", {}).get("files")
+        if files is not None:
+            own["waivers"]["files"] = [_absolute(name, origin.parent) for name in files]
         plain = layered(plain, own)
         rules.extend(_rule(rule) for rule in layer.spec.rules)
     base = msgspec.convert(plain, Topics)
     _check_pickles(path, base, "spec")
     for rule in rules:
         _check_pickles(path, rule.settings, f"spec.rules.{rule.name}")
-    return _sealed(
+    loaded = _sealed(
         Policy(
             id=PolicyId(name=document.metadata.name, digest=""),
             description=document.metadata.description,
             base=base,
             rules=tuple(rules),
             trust_roots=tuple(Path(root) for root in base.identity.trust_roots),
+            today=today,
             origin=path,
         )
     )
+    return with_waivers(loaded, _matching(base.waivers.files))
+
+
+def _matching(patterns: Iterable[str]) -> Iterable[Path]:
+    """The files that paths and globs name; a plain path is named whether it exists or not."""
+    for pattern in patterns:
+        if any(character in pattern for character in "*?["):
+            yield from (Path(found) for found in sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207
+        else:
+            yield Path(pattern)
 
 
 def _absolute(root: str, folder: Path) -> str:
@@ -278,13 +336,16 @@ def _match_of(match: Match) -> dict[str, Any]:
 def _sealed(policy: Policy) -> Policy:
     """Fill in the digest: SHA-256 over the canonical JSON of all that the policy says.
 
-    Trust roots count by their contents, so that the same policy has the same digest wherever
-    it lies; the description says nothing that decides.
+    Trust roots and current waivers count by their contents, so that the same policy has the
+    same digest wherever it lies, and another one once a waiver has begun or expired; the
+    description says nothing that decides.
     """
     document = policy.document()
     del document["metadata"]["description"]
     roots = {_digest_of_trust_root(path) for path in policy.trust_roots}
     document["spec"]["identity"]["trustRoots"] = sorted(roots - {""})
+    current = [waiver for waiver in policy.waivers if waiver.current(policy.today)]
+    document["spec"]["waivers"]["files"] = sorted(waiver.digest for waiver in current)
     canonical = msgspec.json.encode(document, order="sorted")
     digest = f"sha256:{hashlib.sha256(canonical).hexdigest()}"
     return replace(policy, id=PolicyId(name=policy.id.name, digest=digest))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from scanner.frozen import dataclass
-from secureload.flow import Reason
+from secureload.flow import Reason, Waived
 
 if TYPE_CHECKING:
     from secureload.policy.topics import Action
@@ -17,13 +17,15 @@ class Objection:
     """A reason with what the policy says about it.
 
     `always`: refused in every mode. `unread`: the file could not be read to its end, so if
-    nothing else speaks against it there is no decision at all.
+    nothing else speaks against it there is no decision at all. `waived`: what would have
+    refused, had no waiver excused it.
     """
 
     reason: Reason
     action: Action = "deny"
     always: bool = False
     unread: bool = False
+    waived: Waived | None = None
 
 
 def deny(

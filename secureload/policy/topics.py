@@ -197,6 +197,22 @@ class Cache(Topic, frozen=True, kw_only=True):
     verify: Literal["changed", "always", "hashed-bytes"] = "changed"
 
 
+class Waivers(Topic, frozen=True, kw_only=True):
+    """Which waivers count: files of `kind: Waiver`, for how long, approved by how many.
+
+    `files` are paths or globs, relative to the policy. `maxDays` is the longest time from
+    issue to expiry (null: any), `approvers` how many people besides the owner must have approved.
+    `forbidRules` are rules that nothing excuses, and among them `malicious` stands for every
+    finding of a known dangerous effect, `error` for files not read to their end. What is no
+    finding in a file, a bad signature above all, is never waived.
+    """
+
+    files: tuple[Name, ...] = ()
+    max_days: Annotated[int, msgspec.Meta(ge=0)] | None = 90
+    approvers: Annotated[int, msgspec.Meta(ge=0)] = 1
+    forbid_rules: tuple[Name, ...] = ("malicious", "error")
+
+
 class Evidence(Topic, frozen=True, kw_only=True):
     """Whether an admission must leave evidence signed by the operator's key.
 
@@ -231,6 +247,7 @@ class Topics(Topic, frozen=True, kw_only=True):
     sandbox: Literal["preferred", "required"] = "preferred"
     cache: Cache = Cache()
     evidence: Evidence = Evidence()
+    waivers: Waivers = Waivers()
     scope: Literal["needed", "all"] = "needed"
 
 
@@ -316,9 +333,11 @@ def _stricter(name: str, kind: Any, mine: Any, theirs: Any) -> Any:
         return theirs if mine is None else mine
     if name == "min_age":
         return max(mine, theirs, key=in_seconds)
+    if name == "approvers":
+        return max(mine, theirs)
     if name == "any_of":
         return _any_of_both(mine, theirs)
-    if name in {"deny", "all_of", "prefer"}:
+    if name in {"deny", "all_of", "prefer", "forbid_rules"}:
         return tuple(dict.fromkeys((*mine, *theirs)))
     if isinstance(mine, tuple):
         return tuple(value for value in mine if value in theirs)

@@ -8,7 +8,7 @@ import pytest
 
 from secureload import policy
 from secureload.settings import Settings
-from tests.secureload.cli.shell import Shell
+from tests.secureload.cli.shell import MODEL, Shell
 
 HEAD = "apiVersion: secureload/v1\nkind: TrustPolicy\nmetadata: {name: ours}\n"
 
@@ -59,3 +59,30 @@ def test_a_policys_trust_roots_are_checked_with_it(shell: Shell, tmp_path: Path)
     said = shell("policy", "check", ours)
     assert said.code == 2
     assert "gone.asc" in said.err
+
+
+def test_a_policy_is_tested_with_cases_and_with_the_ledger(shell: Shell, tmp_path: Path) -> None:
+    cases = tmp_path / "cases.yaml"
+    cases.write_text(
+        "apiVersion: secureload/v1\nkind: PolicyTest\nmetadata: {name: ours}\nspec:\n  cases:\n"
+        "    - {name: safe, files: [{path: m.safetensors, format: safetensors}], expect: allow}\n"
+    )
+    assert shell("policy", "test", "default", "--cases", cases).code == 0
+    said = shell("policy", "test", "strict", "--cases", cases, "--format", "json")
+    assert said.code == 1
+    assert said.json["results"][0]["problem"] == "expected allow, got deny"
+    assert shell("policy", "test", "default").code == 2
+
+
+def test_what_would_be_refused_is_known_before_enforcing(shell: Shell, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    for name, data in {**MODEL, "vocab.txt": bytes(range(256)) * 4}.items():
+        (model / name).write_bytes(data)
+    assert shell("admit", model, "--policy", "research").code == 0
+    assert shell("policy", "test", "research", "--ledger").code == 0
+    for how in (["research", "--enforce"], ["strict"]):
+        said = shell("policy", "test", *how, "--ledger")
+        assert said.code == 1
+        assert "admitted, would be deny" in said.out
+        assert "unrecognised-content" in said.out
