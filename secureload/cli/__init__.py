@@ -34,7 +34,7 @@ _VERBS = {
     "enforce": "Let an environment variable begin enforcement.",
     "recall": "Take back what was admitted, and say who has it.",
     "evidence": "Show and export the signed evidence of an admission.",
-    "audit": "Verify and export the audit log.",
+    "audit": "Verify, checkpoint and export the audit log.",
     "doctor": "Tell what this machine offers, and what is missing.",
     "token": "Make, list and revoke tokens of the service.",
     "serve": "Serve admitted models to unmodified Hub clients.",

@@ -1,18 +1,23 @@
-"""`secureload audit`: verify and export the hash-chained log of what was decided."""
+"""`secureload audit`: verify, checkpoint and export the hash-chained log of what was decided."""
 
 from __future__ import annotations
 
+import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from secureload.cli.console import printable, say, show_json, write
-from secureload.cli.options import format_option
-from secureload.errors import UsageError
+from secureload.cli.console import printable, save, say, show_json, write
+from secureload.cli.options import format_option, trust_root_option
+from secureload.errors import EvidenceError, UsageError
 from secureload.settings import Settings
 
 if TYPE_CHECKING:
     from secureload.cache import AuditLog
+
+_MAX_CHECKPOINT_BYTES = 100_000
+"""Largest checkpoint read; one has some four hundred bytes."""
 
 _VERIFY = """Check that no row of the audit log was edited, removed, added or reordered.
 
@@ -20,9 +25,19 @@ _VERIFY = """Check that no row of the audit log was edited, removed, added or re
 Examples:
   secureload audit verify
   secureload audit verify --checkpoint 812:9f86d081884c7d65...
+  secureload audit verify --checkpoint /mnt/worm/2026-11-27.json
 
-Rows cut off the end are found against a checkpoint alone: keep the one that this prints
-somewhere else. Exit code 0 when the log is whole, 1 when it is not.
+Rows cut off the end are found against a checkpoint alone: keep the one that this prints, or
+better a signed one (`secureload audit checkpoint`), somewhere else. A signed one must be of
+this installation's operator key, or of a verifier in a --trust-root. Exit code 0 when the log
+is whole, 1 when it is not.
+"""
+
+_CHECKPOINT = """Sign how long the audit log is and how it ends, to be kept somewhere else.
+
+\b
+Example:
+  secureload audit checkpoint --output /mnt/worm/$(date -I).json
 """
 
 _EXPORT = """Print the audit log as JSON lines, oldest first, for other systems to keep.
@@ -39,11 +54,16 @@ def command() -> None:
 
 
 @command.command("verify", help=_VERIFY)
-@click.option("--checkpoint", metavar="COUNT:DIGEST", help="What an earlier verify printed.")
+@click.option(
+    "--checkpoint", metavar="COUNT:DIGEST|FILE", help="What was kept of an earlier moment."
+)
+@trust_root_option
 @format_option("text", "json")
-def verify(checkpoint: str | None, format_: str) -> int:
+def verify(checkpoint: str | None, trust_roots: tuple[Path, ...], format_: str) -> int:
     """Check the chain."""
-    count, head = _checkpoint(checkpoint) if checkpoint is not None else (None, None)
+    count, head = None, None
+    if checkpoint is not None:
+        count, head = _checkpoint(checkpoint, trust_roots)
     log = _log()
     problems = log.verify(count=count, head=head)
     now = log.checkpoint()
@@ -65,6 +85,44 @@ def verify(checkpoint: str | None, format_: str) -> int:
     return 1 if problems else 0
 
 
+@command.command("checkpoint", help=_CHECKPOINT)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it to FILE, whole or not at all.",
+)
+def checkpoint(output: Path | None) -> int:
+    """Sign a checkpoint of a log that is whole."""
+    from secureload.evidence import checkpoint as checkpoints
+    from secureload.evidence import operator
+
+    home = Settings.from_environment().home
+    key = operator.configured(home)
+    if key is None:
+        raise EvidenceError(
+            "there is no operator key to sign a checkpoint with",
+            hint="`secureload init` makes one; `secureload audit verify` prints an unsigned one",
+        )
+    log = _log()
+    problems = log.verify()
+    if problems:
+        for problem in problems:
+            say(f"{click.style('broken', fg='red', bold=True)}  {printable(problem)}", err=True)
+        return 1
+    now = log.checkpoint()
+    signed = checkpoints.make(
+        now.count, now.head, operator.load(key), at=dt.datetime.now(dt.UTC)
+    ).decode("ascii")
+    if output is None:
+        write(f"{signed}\n")
+        return 0
+    save(f"{signed}\n", output)
+    say(f"{printable(str(output))}: {now.count} rows", err=True)
+    return 0
+
+
 @command.command("export", help=_EXPORT)
 def export() -> None:
     """Print every row."""
@@ -78,10 +136,34 @@ def _log() -> AuditLog:
     return TrustedCache(Settings.from_environment().home).audit
 
 
-def _checkpoint(text: str) -> tuple[int, str]:
+def _checkpoint(text: str, trust_roots: tuple[Path, ...]) -> tuple[int, str]:
+    path = Path(text)
+    if ":" not in text or path.is_file():
+        return _signed(path, trust_roots)
     count, _, head = text.partition(":")
     if not count.isdecimal() or len(head) != 64 or not set(head) <= set("0123456789abcdef"):
         raise UsageError(
             f"`{text}` is no checkpoint", hint="give COUNT:DIGEST as `audit verify` prints it"
         )
     return int(count), head
+
+
+def _signed(path: Path, trust_roots: tuple[Path, ...]) -> tuple[int, str]:
+    from secureload.evidence import checkpoint as checkpoints
+    from secureload.evidence import operator
+    from secureload.signatures import TrustRoots
+
+    keys = [key.material for key in TrustRoots.load(trust_roots).of("verifier")]
+    own = operator.configured(Settings.from_environment().home)
+    if own is not None and own.exists():
+        keys.append(operator.load(own).public)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MAX_CHECKPOINT_BYTES)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: {error.strerror or error}",
+            hint="give COUNT:DIGEST, or a file that `secureload audit checkpoint` wrote",
+        ) from error
+    said = checkpoints.read(data, keys)
+    return said.count, said.head
