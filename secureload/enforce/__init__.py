@@ -8,6 +8,7 @@ put a `.pth` file. From then on, whatever a library loads is admitted first or r
     folders        a local folder given to a library: its admitted copy
     torch          `torch.load` and its relatives: judged, then read as weights only
     safetensors    a file outside the trusted cache: judged
+    numpy          `numpy.load(allow_pickle=True)`: judged
     pickles        `pickle.load` of a file: judged, then loaded from the bytes judged
     remote_code    Python in a repository: refused
     children       a process that is started is enforced too

@@ -5,10 +5,11 @@ Where a pickle comes from decides how it is treated:
 - a regular file, and everything that can be read ahead (`BytesIO`, `gzip`, a member of an
   archive): judged by the gate, then loaded with nothing but allowlisted globals;
 - bytes in memory: likewise, unless this process has made them itself with `pickle.dumps`;
-- packages that move pickles between the program's own processes (`IPC`): trusted;
+- what moves pickles between the program's own processes (`IPC`), except from regular files:
+  trusted;
 - any other pipe or socket: loaded, but for globals known to run code.
 
-`numpy.load(allow_pickle=True)`, `joblib.load`, `shelve`, `dill` and `pandas.read_pickle` come
+`joblib.load`, `shelve`, `dill` and `pandas.read_pickle` come
 through here, since all of them look their unpickler up in `pickle`.
 """
 
@@ -32,12 +33,15 @@ from secureload.enforce.divert import divert, diverted, rebind
 from secureload.enforce.imports import FINDER
 from secureload.enforce.state import Mode, loading
 
+_FAMILY = ("connection", "forkserver", "managers", "queues", "reduction", "spawn")
 IPC = (
-    *("multiprocessing", "concurrent.futures", "joblib.externals.loky", "loky"),
-    *("torch.multiprocessing", "torch.distributed", "torch._inductor.compile_worker"),
-    *("multiprocess", "billiard", "distributed", "ray", "pyspark", "mpi4py", "execnet"),
+    *(f"{name}.{part}" for name in ("multiprocessing", "multiprocess") for part in _FAMILY),
+    *(f"billiard.{part}" for part in _FAMILY),
+    *("joblib.externals.loky", "loky", "torch.multiprocessing.queue"),
+    *("torch.distributed.distributed_c10d", "torch.distributed.rpc"),
+    *("torch._inductor.compile_worker", "distributed", "ray", "pyspark", "mpi4py", "execnet"),
 )
-"""Packages whose pickles go between the program's own processes."""
+"""Modules and packages whose pickles go between the program's own processes."""
 
 _OWN = 4_096
 """Digests of pickles made here that are kept."""
@@ -206,12 +210,17 @@ def _named(module: str) -> bool:
 @contextmanager
 def _ready(file: Any, caller: str, source: _Source | None) -> Iterator[None]:
     """Judge what a file holds from here on, and load in the mode that follows."""
-    if state.doing.inside or state.doing.mode is not None or is_ipc(caller):
-        # Our own work, a pickle inside one that is being loaded, or one between processes.
+    if state.doing.inside or state.doing.mode is not None:
+        # Our own work, or a pickle inside one that is being loaded.
         with loading(state.doing.mode or Mode.TRUSTED):
             yield
         return
-    if _is_channel(file):
+    kind = _kind(file)
+    if kind is not stat.S_ISREG and is_ipc(caller):
+        with loading(Mode.TRUSTED):
+            yield
+        return
+    if kind is _channel:
         with loading(Mode.GUARDED):
             yield
         return
@@ -250,13 +259,17 @@ def _mode_of_bytes(data: Any, caller: str, name: str = "") -> Mode:
     return judge.content(data, name or f"a pickle in memory, loaded by {caller}")
 
 
-def _is_channel(file: Any) -> bool:
-    """Whether a file is a pipe, a socket or a terminal; anything else can be kept."""
+def _kind(file: Any) -> Callable[[int], bool] | None:
+    """What a file is: a regular one, a channel (pipe, socket, terminal), or in memory."""
     descriptor = _descriptor(file)
     if descriptor is None:
-        return False
-    kind = os.fstat(descriptor).st_mode
-    return stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) or stat.S_ISCHR(kind)
+        return None
+    mode = os.fstat(descriptor).st_mode
+    return next((kind for kind in (stat.S_ISREG, _channel) if kind(mode)), None)
+
+
+def _channel(mode: int) -> bool:
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
 
 
 def _descriptor(file: Any) -> int | None:

@@ -50,6 +50,7 @@ def begin(policy: str, *, ipc: tuple[str, ...] = ()) -> None:
         children,
         folders,
         hub,
+        numpy,
         pickles,
         remote_code,
         safetensors,
@@ -61,7 +62,18 @@ def begin(policy: str, *, ipc: tuple[str, ...] = ()) -> None:
     listed = os.environ.get("SECURELOAD_ENFORCE_IPC", "").replace(",", " ").split()
     if not state.begin(policy, (*pickles.IPC, *listed, *ipc)):
         return
-    families = (tripwire, threads, pickles, torch, safetensors, hub, folders, remote_code, children)
+    families = (
+        tripwire,
+        threads,
+        pickles,
+        numpy,
+        torch,
+        safetensors,
+        hub,
+        folders,
+        remote_code,
+        children,
+    )
     for family in families:
         family.install()
 
