@@ -149,9 +149,11 @@ class Gate:
         force = force or not self._may_be_warm(source, listing)
         on_load = to_build and self.policy.topics(source).cache.verify == "hashed-bytes"
         if not force and (entry := self._find(key, source, on_load=on_load)):
+            self._note_head(listing)
             return entry
         with self.cache.lock(key.digest, progress=self.progress), self.cache.work() as work:
             if not force and (entry := self._find(key, source, on_load=on_load)):
+                self._note_head(listing)
                 return entry  # another process did the work while this one waited
             if listing is None:
                 listing = self._resolve(dataclasses.replace(source, revision=commit))
@@ -290,6 +292,13 @@ class Gate:
         if self.offline or revision.branches != "follow":
             return self.cache.latest(source)
         return None
+
+    def _note_head(self, listing: Listing | None) -> None:
+        """Record where a branch or tag has come to, when that had been admitted by itself."""
+        if listing is None or not _moves(listing.source):
+            return
+        if self.cache.head(listing.source) != listing.commit:
+            self.cache.admitted(listing)
 
     def _may_be_warm(self, source: Source, listing: Listing | None) -> bool:
         """False where the way of asking may be refused, whatever was admitted before."""

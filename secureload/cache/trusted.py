@@ -379,13 +379,24 @@ class TrustedCache:
             return memory.latest(session, source)
 
     def head(self, source: Source) -> str | None:
-        """The commit that moved a revision on last, among those admitted; None if none did."""
+        """The commit that a revision came to last, of those admitted; None if it came to none."""
         if not self.layout.database.exists():
             return None
         from secureload.ledger import memory
 
         with self._database.read() as session:
             return memory.head(session, source)
+
+    def admitted(self, listing: Listing) -> None:
+        """Record that a revision led to a commit which had been admitted before.
+
+        Raises:
+            CacheError: the ledger cannot be written.
+        """
+        from secureload.ledger import memory
+
+        with self._database.write(durable=False) as session:
+            memory.admitted(session, listing, self._now())
 
     def first_id(self, scope: str, identity: str) -> str:
         """The first id met for a repository or account; this one, and recorded, if none was.

@@ -52,31 +52,21 @@ def latest(session: Session, source: Source) -> str | None:
 
 
 def head(session: Session, source: Source) -> str | None:
-    """Of the admitted commits that this revision has led to, the one admitted first last.
+    """The commit that this revision came to last, of those admitted under its name.
 
-    A commit that is admitted again, under another policy say, keeps its place.
+    One that it came to twice keeps its first place, so going back does not make it the last.
     """
-    led_to = select(Sighting.commit).where(
-        Sighting.kind == source.kind,
-        Sighting.repository == source.repository,
-        Sighting.revision == (source.revision or ""),
-    )
-    query = select(Admission.commit, Admission.admitted_at).where(
-        Admission.kind == source.kind,
-        Admission.repository == source.repository,
-        Admission.commit.in_(led_to),
-    )
-    times: dict[str, str] = {}
-    for commit, admitted_at in session.execute(query):
-        seen = session.get(FirstSeen, ("admitted", _subject(source, commit)))
-        at = seen.seen_at if seen else admitted_at
-        times[commit] = min(at, times.get(commit, at))
-    return max(times, key=lambda commit: times[commit], default=None)
+    query = select(FirstSeen.subject).where(FirstSeen.kind == _led(source))
+    return session.execute(query.order_by(FirstSeen.seen_at.desc()).limit(1)).scalar()
 
 
 def admitted(session: Session, listing: Listing, at: str) -> None:
-    """Record when a commit was admitted for the first time."""
-    first_seen(session, "admitted", _subject(listing.source, listing.commit), at)
+    """Record that a revision led to a commit which was admitted."""
+    first_seen(session, _led(listing.source), listing.commit, at)
+
+
+def _led(source: Source) -> str:
+    return f"admitted:{source.kind}:{source.repository}#{source.revision or ''}"
 
 
 def first_id(session: Session, scope: str, identity: str, at: str) -> str:

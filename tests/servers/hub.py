@@ -81,6 +81,8 @@ class LocalHub:
     cdn: bool = False
     """Redirect LFS files to another host name, as the Hub does."""
     requests: list[Seen] = field(default_factory=list)
+    says: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What else the API says of a repository, or says otherwise."""
     _faults: list[_Fault] = field(default_factory=list)
     _gates: dict[str, _Gate] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -320,6 +322,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "createdAt": "2024-01-01T00:00:00.000Z",
                 "lastModified": "2024-01-01T00:00:00.000Z",
                 "siblings": siblings,
+                **self.hub.says.get(name, {}),
             }
         )
 
