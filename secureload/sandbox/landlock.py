@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from secureload.sandbox.libc import failure, syscall
+
 _CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446
 """System call numbers, the same on every architecture."""
 
@@ -59,7 +61,7 @@ def version() -> int:
     """The kernel's version of Landlock; 0 where there is none, or it is switched off."""
     if sys.platform != "linux":
         return 0
-    return max(_syscall(_CREATE, None, 0, _VERSION), 0)
+    return max(syscall(_CREATE, None, 0, _VERSION), 0)
 
 
 def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> int:
@@ -83,12 +85,12 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> int:
         scoped=_SCOPE if known >= _SCOPE_SINCE else 0,
     )
     size = 24 if known >= _SCOPE_SINCE else 16 if known >= _NET_SINCE else 8
-    ruleset = _checked(_syscall(_CREATE, ctypes.byref(rules), size, 0))
+    ruleset = _checked(syscall(_CREATE, ctypes.byref(rules), size, 0))
     try:
         for rights, paths in ((READ, readable), (WRITE, writable)):
             for path in paths:
                 _allow(ruleset, path, rights & files)
-        _checked(_syscall(_RESTRICT, ruleset, 0))
+        _checked(syscall(_RESTRICT, ruleset, 0))
     finally:
         os.close(ruleset)
     return known
@@ -103,21 +105,12 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             rights &= _ON_FILES
         rule = _PathBeneath(allowed_access=rights, parent_fd=descriptor)
-        _checked(_syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0))
+        _checked(syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0))
     finally:
         os.close(descriptor)
 
 
-def _syscall(number: int, *arguments: object) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
-    plain = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
-    answer: int = libc.syscall(ctypes.c_long(number), *plain)
-    return answer
-
-
 def _checked(answer: int) -> int:
     if answer < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"Landlock: {os.strerror(number)}")
+        raise failure("Landlock")
     return answer

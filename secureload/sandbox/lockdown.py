@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from secureload.sandbox import landlock, seccomp
+from secureload.sandbox.libc import failure, libc, prctl
 
 _SET_DEATH_SIGNAL, _SET_NO_NEW_PRIVS = 1, 38
 _CAPABILITY_VERSION = 0x20080522
@@ -87,8 +88,8 @@ def lock(confines: Confines, keep: Iterable[int], *, highest: Tier = Tier.FULL) 
     _limit(confines)
     if sys.platform != "linux":
         return Tier.RLIMITS
-    _prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
-    _prctl(_SET_NO_NEW_PRIVS, 1)
+    _set(_SET_DEATH_SIGNAL, signal.SIGKILL)
+    _set(_SET_NO_NEW_PRIVS, 1)
     landlocked = highest in (Tier.FULL, Tier.LANDLOCK) and bool(
         landlock.restrict((*confines.readable, *import_paths()), confines.writable)
     )
@@ -169,21 +170,17 @@ def _threads_of_mine() -> Iterator[int]:
 
 def _drop_capabilities(kept: int) -> None:
     """Keep no privilege of root but what is in `kept`, and only if it is there."""
-    libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     sets = (ctypes.c_uint32 * 6)()
-    if libc.capget(header, sets) != 0:
+    if libc().capget(header, sets) != 0:
         return
     low = sets[1] & kept
     held = (ctypes.c_uint32 * 6)(low, low, 0, 0, 0, 0)
-    if libc.capset(header, held) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"cannot give up privileges: {os.strerror(number)}")
+    if libc().capset(header, held) != 0:
+        raise failure("cannot give up privileges")
 
 
-def _prctl(option: int, value: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    zero = ctypes.c_ulong(0)
-    if libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"prctl({option}): {os.strerror(number)}")
+def _set(option: int, value: int) -> None:
+    failed = prctl(option, value)
+    if failed:
+        raise failure(f"prctl({option})", failed)

@@ -20,6 +20,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from secureload.sandbox.libc import failure, prctl
+
 _NUMBERS: Mapping[str, tuple[int | None, int | None]] = {
     # bytes of open files
     "read": (0, 63), "write": (1, 64), "readv": (19, 65), "writev": (20, 66),
@@ -117,7 +119,7 @@ def restrict() -> None:
     held = ctypes.create_string_buffer(packed, len(packed))
     failed = _set(_Program(length=len(code), filter=ctypes.addressof(held)))
     if failed:
-        raise OSError(failed, f"seccomp: {os.strerror(failed)}")
+        raise failure("seccomp", failed)
 
 
 def program(machine: str, pid: int) -> list[_Instruction]:
@@ -199,9 +201,6 @@ class _Program(ctypes.Structure):
 
 
 def _set(filters: _Program | None) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    address = None if filters is None else ctypes.byref(filters)
-    nothing = ctypes.c_ulong(0)
-    if libc.prctl(_SET_SECCOMP, ctypes.c_ulong(_FILTER), address, nothing, nothing) == 0:
-        return 0
-    return ctypes.get_errno()
+    # Without a filter its address is none, which the kernel finds bad: so it has the mode.
+    address = ctypes.c_void_p(None) if filters is None else ctypes.byref(filters)
+    return prctl(_SET_SECCOMP, _FILTER, address)

@@ -22,6 +22,7 @@ from scanner.engine import prepare
 from secureload.sandbox import lockdown
 from secureload.sandbox.conversions import FolderConversion, PathConversion, Proving
 from secureload.sandbox.jobs import Job, Scanning
+from secureload.sandbox.libc import libc
 from secureload.sandbox.wire import LostError, decoded, encoded
 from secureload.sandbox.worker import run
 
@@ -59,6 +60,7 @@ class Server:
         prepare()
         lockdown.import_paths()
         lockdown._tasks()
+        libc()
         gc.freeze()
         woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if sys.platform == "linux" else _pipe()
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
