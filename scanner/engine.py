@@ -43,7 +43,7 @@ class Options:
     allow: tuple[str, ...] = ()
     limits: Limits = LIMITS
     digest: bool = False
-    second: str = "auto"
+    second: str = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def scan(
     allow: Sequence[str] = (),
     limits: Limits = LIMITS,
     digest: bool = False,
-    second: str = "auto",
+    second: str | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
     include: Sequence[str] = (),
@@ -79,15 +79,15 @@ def scan(
     default), `allow` adds dotted globals to them. `digest` asks for the SHA-256 of files
     larger than `limits.digest_bytes` too. `jobs` processes work at once. `include` and
     `exclude` are globs over relative paths. `second` says when the second reading of a
-    pickle is taken: `auto`, `always` or `never`. `examine` reads the files in the place of
-    this process.
+    pickle is taken: `auto`, `always` or `never`; by default `auto` where `examine` reads the
+    files in the place of this process, and never in it, because its code is a stranger's.
     """
     options = Options(
         profiles=tuple(profiles or ()),
         allow=tuple(allow),
         limits=limits,
         digest=digest,
-        second=second,
+        second=second or ("never" if examine is None else "auto"),
     )
     found = [
         item
@@ -112,15 +112,15 @@ def scan_file(
     allow: Sequence[str] = (),
     limits: Limits = LIMITS,
     digest: bool = False,
-    second: str = "auto",
+    second: str | None = None,
 ) -> FileResult:
-    """Scan one file, reported as `name` (default: its base name)."""
+    """Scan one file in this process, reported as `name` (default: its base name)."""
     options = Options(
         profiles=tuple(profiles or ()),
         allow=tuple(allow),
         limits=limits,
         digest=digest,
-        second=second,
+        second=second or "never",
     )
     text = os.fspath(path)
     shown = name or os.path.basename(text)  # noqa: PTH119

@@ -2,14 +2,18 @@
 
 fickling turns a pickle into a Python syntax tree by code that shares nothing with ours: a
 global that it sees and we do not is a mistake of one of the two, and a finding. It costs
-far more than our reading, so it has a budget, and what it cannot read is said. It belongs
-into a worker with limits of its own; its time is not bounded here.
+far more than our reading, so it has a budget, and what it cannot read is said. It is a
+stranger's code, and belongs into a worker that bounds its memory and what it can reach.
 """
 
 from __future__ import annotations
 
 import io
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from scanner.facts import Fact, ImportFact, ProblemFact
 from scanner.findings import Where
@@ -26,6 +30,8 @@ class Budget:
     """Longest pickle given to fickling: it needs about twelve microseconds an opcode."""
     opcodes: int = 100_000
     """Most opcodes, as our own reading counted them: about two seconds."""
+    seconds: float = 10.0
+    """Most processor time, where it can be bounded: in the main thread of a worker."""
 
 
 BUDGET = Budget()
@@ -52,12 +58,42 @@ def second_reading(
     if opcodes is not None and opcodes > budget.opcodes:
         return SecondReading(failure=f"it has more than {budget.opcodes} opcodes")
     try:
-        return _read(data)
+        with _bounded(budget.seconds):
+            return _read(data)
+    except _OverTimeError:
+        return SecondReading(failure=f"it took longer than {budget.seconds:g} seconds")
+    except MemoryError:
+        return SecondReading(failure="it took more memory than there is")
     except RecursionError:
         return SecondReading(failure="it nests too deep")
     except Exception as error:
         # fickling raises whatever its walk meets; each of them means the same to us.
         return SecondReading(failure=f"{type(error).__name__}: {str(error)[:200]}")
+
+
+class _OverTimeError(BaseException):
+    """The time is up; no `except Exception` on the way holds it."""
+
+
+@contextmanager
+def _bounded(seconds: float) -> Iterator[None]:
+    """Raise in here once the time is up. Only where signals are free to be used."""
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or signal.getsignal(signal.SIGVTALRM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        raise _OverTimeError
+
+    signal.signal(signal.SIGVTALRM, end)
+    try:
+        # Again and again: what swallows it once is interrupted a second time.
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 0.1)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
 
 
 def _read(data: bytes) -> SecondReading:

@@ -53,7 +53,7 @@ def command(file: Path, policy_name: str | None, most: int, format_: str) -> int
             f"{file}: not a file", hint="name one file; `secureload scan` takes folders"
         )
     with sandbox.forked() as confined:
-        explained = confined.explain(file, most=most, options=Options(**options))
+        explained = confined.explain(file, most=most, options=Options(second="auto", **options))
     # The steps shown may be cut short, so the verdict is the scanner's on the whole file.
     programs, scanned = explained.programs, explained.result
     report = Report(files=(scanned,), ruleset=ruleset())

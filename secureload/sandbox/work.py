@@ -177,6 +177,9 @@ class Sandbox:
         from secureload.sandbox.explaining import Explained, Explaining
 
         size = file.stat().st_size
+        if self._spawn is None:
+            self._tiers.add(Tier.NONE)
+            options = replace(options, second="never")
         job = Explaining(
             file=_absolute(file),
             most=most,
