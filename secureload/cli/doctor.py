@@ -66,6 +66,14 @@ def command(policy_name: str | None, format_: str) -> int:
     problems = [
         f"{name} is missing: {_TOOLS[name][1]}" for name, found in tools.items() if not found
     ]
+    key, trouble = _operator(Settings.from_environment())
+    if trouble:
+        problems.append(trouble)
+    elif key is None and policy.base.evidence.sign == "required":
+        problems.append(
+            f"policy `{policy.id.name}` requires evidence, and there is no operator key: "
+            "`secureload init` makes one"
+        )
     problems += [f"the trusted cache: {problem}" for problem in cache.problems]
     if required and not mechanisms.tier.full:
         problems.append(
@@ -93,16 +101,31 @@ def command(policy_name: str | None, format_: str) -> int:
                     "admissions": cache.admissions,
                     "problems": list(cache.problems),
                 },
+                "operator": key,
                 "problems": problems,
             }
         )
     else:
         _show(mechanisms, tools, libraries, cache)
+        _row("operator key", key or trouble or "none: admissions leave no signed evidence")
         for problem in problems:
             fail(problem)
         if not problems:
             say(click.style("nothing is missing", fg="green", bold=True))
     return 2 if problems else 0
+
+
+def _operator(settings: Settings) -> tuple[str | None, str]:
+    """The id of the key that signs evidence, if there is one, or what is wrong with it."""
+    from secureload.evidence import operator
+
+    path = operator.configured(settings.home)
+    if path is None:
+        return None, ""
+    try:
+        return operator.load(path).keyid, ""
+    except SecureloadError as error:
+        return None, error.message
 
 
 def _show(

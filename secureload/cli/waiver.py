@@ -71,9 +71,7 @@ def new(
     policy_name: str | None,
 ) -> None:
     """Draft one waiver."""
-    import yaml
-
-    from secureload.policy import fingerprint
+    from secureload.policy import waivers
 
     policy = load_policy(policy_name)
     report, repository = _findings(what, policy)
@@ -87,32 +85,24 @@ def new(
         )
     today = policy.today
     slug = re.sub(r"[^a-z0-9]+", "-", Path(what).name.lower()).strip("-") or "finding"
-    spec: dict[str, Any] = {
-        "files": sorted({f"sha256:{file.sha256}" for file, _ in chosen}),
-        "fingerprints": sorted({fingerprint(file.sha256 or "", one) for file, one in chosen}),
-        "rules": sorted({finding.rule for _, finding in chosen}),
-        "owner": owner,
-        "statement": statement,
-        "approvedBy": list(approved_by),
-        "issued": today,
-        "expires": today + dt.timedelta(days=days),
-    }
-    if repository:
-        spec["repos"] = [repository]
-    document = {
-        "apiVersion": "secureload/v1",
-        "kind": "Waiver",
-        "metadata": {"name": name or f"{slug}-{today}"},
-        "spec": spec,
-    }
+    text = waivers.draft(
+        [(file.sha256 or "", finding) for file, finding in chosen],
+        name=name or f"{slug}-{today}",
+        owner=owner,
+        statement=statement,
+        issued=today,
+        expires=today + dt.timedelta(days=days),
+        approved_by=approved_by,
+        repos=[repository] if repository else [],
+    )
     lines = [f"# {file.path}: {finding.message}" for file, finding in chosen]
     about = "".join(f"{printable(line)}\n" for line in dict.fromkeys(lines))
-    text = about + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=90)
     if output is None:
-        write(text)
+        write(about + text)
         return
-    save(text, output)
-    say(f"{printable(str(output))}: {len(chosen)} findings in {len(spec['files'])} files", err=True)
+    save(about + text, output)
+    files = len({file.path for file, _ in chosen})
+    say(f"{printable(str(output))}: {len(chosen)} findings in {files} files", err=True)
 
 
 @command.command("list", help=_LIST)

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+import yaml
 
-from secureload.documents import Metadata, load_document
+from scanner import Finding
+from secureload.documents import API_VERSION, Metadata, load_document
+from secureload.policy.excuses import fingerprint
 from secureload.policy.topics import Waivers
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -114,3 +118,44 @@ def load(path: Path) -> Waiver:
         issued=spec.issued,
         expires=spec.expires,
     )
+
+
+def draft(
+    found: Iterable[tuple[str, Finding]],
+    *,
+    name: str,
+    owner: str,
+    statement: str,
+    issued: dt.date,
+    expires: dt.date,
+    approved_by: Sequence[str] = (),
+    repos: Sequence[str] = (),
+) -> str:
+    """A waiver as YAML for findings, each with the SHA-256 (hex) of the file that it is in.
+
+    Raises:
+        ValueError: there is no finding.
+    """
+    chosen = list(found)
+    if not chosen:
+        raise ValueError("a waiver needs a finding")
+    spec: dict[str, Any] = {
+        "files": sorted({f"sha256:{sha256}" for sha256, _ in chosen}),
+        "fingerprints": sorted({fingerprint(sha256, finding) for sha256, finding in chosen}),
+        "rules": sorted({finding.rule for _, finding in chosen}),
+        "owner": owner,
+        "statement": statement,
+        "approvedBy": list(approved_by),
+        "issued": issued,
+        "expires": expires,
+    }
+    if repos:
+        spec["repos"] = list(repos)
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": "Waiver",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=90)
+    return text

@@ -93,3 +93,24 @@ def test_torch_is_named_without_being_imported() -> None:
         [sys.executable, "-c", probe_], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert shown.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_operator_key_is_named_and_missed_only_where_evidence_is_required(
+    shell: Shell, tmp_path: Path
+) -> None:
+    demanding = tmp_path / "demanding.yaml"
+    demanding.write_text(
+        "apiVersion: secureload/v1\nkind: TrustPolicy\nmetadata: {name: demanding}\n"
+        "spec: {extends: default, evidence: {sign: required}}\n"
+    )
+    assert "admissions leave no signed evidence" in shell("doctor").out
+    said = shell("doctor", "--policy", demanding)
+    assert said.code == 2
+    assert "secureload init" in said.err
+    keyid = shell("init", "--format", "json").json["keyid"]
+    said = shell("doctor", "--policy", demanding, "--format", "json")
+    assert (said.code, said.json["operator"]) == (0, keyid)
+    (tmp_path / "secureload-home/operator/key.pem").chmod(0o644)
+    said = shell("doctor")
+    assert said.code == 2
+    assert "open to others" in said.err

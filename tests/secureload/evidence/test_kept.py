@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +80,23 @@ def test_without_a_key_there_is_no_evidence_unless_the_policy_demands_it(tmp_pat
     assert "secureload init" in str(refused.value)
     home = samples.home(tmp_path / "home")
     assert evidence.of(samples.admit(home.gate(trust_policy=demanding), model))
+
+
+def test_a_warm_load_imports_nothing_that_signs(signed: Signed) -> None:
+    program = (
+        "import sys\n"
+        "from secureload import evidence, gate\n"
+        "entry = gate.admit(sys.argv[1])\n"
+        "assert entry.warm and evidence.of(entry).statement()\n"
+        "heavy = ('cryptography', 'cyclonedx', 'google.protobuf', 'in_toto_attestation')\n"
+        "print([name for name in (*heavy, 'securesystemslib') if name in sys.modules])\n"
+    )
+    location = signed.entry.source.location
+    shown = subprocess.run(
+        [sys.executable, "-c", program, location],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "SECURELOAD_HOME": str(signed.home.path)},
+    )
+    assert shown.stdout.strip() == "[]"
