@@ -58,6 +58,7 @@ A REF is org/name[@revision] on the Hub, a local path, or git+URL[@revision].
 Environment:
   SECURELOAD_POLICY   the policy of calls that name none (default: default)
   SECURELOAD_HOME     where the trusted cache lies
+  SECURELOAD_SERVER, SECURELOAD_TOKEN   a service that does the work, and your token there
   HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE   as huggingface_hub reads them
 
 Exit codes: 0 allowed, 1 refused, 2 no decision.
@@ -73,6 +74,12 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
+        if ctx.params.get("server"):
+            from secureload.cli import remote
+
+            if cmd_name not in remote.VERBS:
+                raise click.UsageError(f"`{cmd_name}` works on this machine, without --server", ctx)
+            return remote.VERBS[cmd_name]
         command = importlib.import_module(f"secureload.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
@@ -112,8 +119,16 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     callback=_show_version,
     help="Print the version and leave.",
 )
-def cli() -> None:
+@click.option(
+    "--server",
+    metavar="URL",
+    envvar="SECURELOAD_SERVER",
+    help="Have a service do the work: scan, admit, verify.",
+)
+@click.pass_context
+def cli(ctx: click.Context, server: str | None) -> None:
     """Collect the verbs."""
+    ctx.obj = server
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
