@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import logging
 import os
 import sys
@@ -45,6 +46,8 @@ _ENVIRONMENT = {
     "DISABLE_SAFETENSORS_CONVERSION": "1",
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_OFFLINE": "1",
     "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
     "USE_HUB_KERNELS": "NO",
 }
@@ -92,8 +95,11 @@ def _enter(own: _Guard) -> None:
         if not _installed:
             sys.addaudithook(_hook)
             _follow_threads()
+            _watch_spawning()
             _installed = True
         if not _guards:
+            # It keeps what it reads at its import, and other threads may be online.
+            importlib.import_module("huggingface_hub.constants")
             for name, value in _ENVIRONMENT.items():
                 _saved[name] = os.environ.get(name)
                 os.environ[name] = value
@@ -128,6 +134,23 @@ def _follow_threads() -> None:
         start(self)
 
     threading.Thread.start = followed  # type: ignore[method-assign]
+
+
+def _watch_spawning() -> None:
+    """Stop `fork_exec` as well, which `multiprocessing` calls without an audit event."""
+    try:
+        module = importlib.import_module("_posixsubprocess")
+    except ImportError:
+        return
+    call = module.fork_exec
+
+    @functools.wraps(call)
+    def watched(*args: Any) -> Any:
+        if _guards:
+            _hook("subprocess.Popen", args)
+        return call(*args)
+
+    vars(module)["fork_exec"] = watched
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:

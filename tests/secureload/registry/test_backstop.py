@@ -102,6 +102,12 @@ def by_exec(path: Path) -> None:
     os.execv("/usr/bin/touch", ["touch", str(path)])
 
 
+def by_spawning(path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=path.touch)
+    process.start()
+    process.join()
+
+
 def by_multiprocessing(path: Path) -> None:
     process = multiprocessing.get_context("fork").Process(target=path.touch)
     process.start()
@@ -110,7 +116,10 @@ def by_multiprocessing(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "start",
-    [by_subprocess, by_system, by_popen, by_posix_spawn, by_fork, by_exec, by_multiprocessing],
+    [
+        *(by_subprocess, by_system, by_popen, by_posix_spawn, by_fork, by_exec),
+        *(by_multiprocessing, by_spawning),
+    ],
 )
 def test_starting_a_process_is_stopped(start: Callable[[Path], None], tmp_path: Path) -> None:
     with guard(), pytest.raises(BackstopError, match="start a process"):
@@ -193,11 +202,27 @@ def test_the_environment_is_strict_inside_and_restored_after(
 ) -> None:
     monkeypatch.setenv("USE_HUB_KERNELS", "yes")
     monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     with guard(), guard():
+        assert os.environ["HF_HUB_OFFLINE"] == os.environ["HF_HUB_DISABLE_XET"] == "1"
         assert os.environ["USE_HUB_KERNELS"] == "NO"
         assert os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] == "1"
     assert os.environ["USE_HUB_KERNELS"] == "yes"
     assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
+    assert "HF_HUB_OFFLINE" not in os.environ
+
+
+def test_a_hub_client_first_imported_inside_is_online_afterwards() -> None:
+    probe = (
+        "from secureload.registry.backstop import guard\n"
+        "with guard():\n"
+        "    import huggingface_hub\n"
+        "print(huggingface_hub.constants.HF_HUB_OFFLINE)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "False"
 
 
 def test_a_module_that_starts_a_process_while_imported_may(
