@@ -6,11 +6,15 @@ of them, and from its exit status; exactly one signature is accepted.
 
 from __future__ import annotations
 
+import functools
 import os
+import signal
 import tempfile
+import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from secureload.errors import ToolError
 from secureload.flow import SignatureStatus, Signer
@@ -25,6 +29,12 @@ _WEAK_DIGESTS = {"1": "MD5", "2": "SHA-1", "3": "RIPEMD-160"}
 
 _NO_PUBLIC_KEY = "9"
 """Reason code of ERRSIG when the key is not at hand."""
+
+SECONDS = 20
+"""Longest run of gpg; it takes some twenty milliseconds, and a second for a thousand keys."""
+
+SIGNATURE_BYTES = 64 << 10
+"""Largest armored signature given to gpg; one by an RSA key of 8,192 bits has about 2 KiB."""
 
 _OPTIONS = (
     "--no-options",
@@ -62,12 +72,46 @@ def check(
     Raises:
         ToolError: gpg is missing or does not work.
     """
+    if len(signature) > SIGNATURE_BYTES:
+        detail = f"the signature has more than {SIGNATURE_BYTES} bytes"
+        return Judgement(status=SignatureStatus.BAD_SIGNATURE, detail=detail)
     return _judge(_ask(payload, signature, trust, now), trust, repository)
 
 
-def _ask(payload: bytes, signature: bytes, trust: TrustRoots, now: datetime | None) -> _Answer:
+@functools.cache
+def _bounded() -> Any:
+    """python-gnupg's class, with an end to each run of gpg."""
     import gnupg
 
+    class Bounded(gnupg.GPG):  # type: ignore[misc]
+        def _open_subprocess(self, args: Any, passphrase: bool = False) -> Any:
+            process = super()._open_subprocess(args, passphrase)
+            # The library reads until gpg is done; killing it is the only end to that.
+            end = threading.Timer(SECONDS, process.kill)
+            end.daemon = True
+            end.start()
+            waiting = process.wait
+
+            def wait(*arguments: Any, **named: Any) -> Any:
+                code = waiting(*arguments, **named)
+                end.cancel()
+                return code
+
+            process.wait = wait
+            return process
+
+    return Bounded
+
+
+def _refuse_killed(returncode: int | None) -> None:
+    if returncode == -signal.SIGKILL:
+        raise ToolError(
+            f"gpg gave no answer in {SECONDS} seconds",
+            hint="`gpg --show-keys FILE` on each key of the trust roots says which is to blame",
+        )
+
+
+def _ask(payload: bytes, signature: bytes, trust: TrustRoots, now: datetime | None) -> _Answer:
     keys = trust.of("openpgp")
     options = list(_OPTIONS)
     if now is not None:
@@ -75,7 +119,7 @@ def _ask(payload: bytes, signature: bytes, trust: TrustRoots, now: datetime | No
     with tempfile.TemporaryDirectory(prefix="secureload-gpg-") as home:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": home}
         try:
-            gpg = gnupg.GPG(gnupghome=home, options=options, env=environment)
+            gpg = _bounded()(gnupghome=home, options=options, env=environment)
         except (OSError, ValueError) as error:
             raise ToolError(
                 f"gpg does not start: {error}", hint="install GnuPG 2.2 or newer (Debian: gnupg)"
@@ -84,6 +128,7 @@ def _ask(payload: bytes, signature: bytes, trust: TrustRoots, now: datetime | No
         material += b"".join(key.revocations or b"" for key in keys)
         if material:
             imported = gpg.import_keys(material)
+            _refuse_killed(imported.returncode)
             known = {result["fingerprint"] for result in imported.results}
             missing = {one for key in keys for one in key.fingerprints} - known
             if missing:
@@ -94,6 +139,7 @@ def _ask(payload: bytes, signature: bytes, trust: TrustRoots, now: datetime | No
         detached = Path(home, "signature.asc")
         detached.write_bytes(signature)
         result = gpg.verify_data(str(detached), payload)
+        _refuse_killed(result.returncode)
     return _Answer(lines=tuple(_status_lines(result.stderr)), succeeded=result.returncode == 0)
 
 
