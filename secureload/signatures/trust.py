@@ -7,9 +7,14 @@ anything at all, and the single pattern `*` for every repository.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
+import itertools
 import re
 import urllib.parse
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -87,7 +92,8 @@ class TrustedKey:
 
     `material` is the content of its file: OpenPGP packets without armor, an allowed_signers
     file, PEM or JSON. `fingerprints` maps the keys that it holds to names: primary OpenPGP keys
-    to user ids, certificates to subjects, sigstore identities to their issuers.
+    to user ids, SSH keys to the principal, certificates to subjects, sigstore identities to
+    their issuers.
     """
 
     kind: str
@@ -150,6 +156,7 @@ def _load(path: Path) -> Iterator[TrustedKey]:
                 fingerprints = packets.primary_keys(material)
             elif isinstance(entry, SSHEntry):
                 _check_allowed_signers(material, entry.principal)
+                fingerprints = ssh_fingerprints(material, entry.principal)
             elif isinstance(entry, VerifierEntry):
                 if b"-----BEGIN PUBLIC KEY-----" not in material:
                     raise ValueError("holds no public key in PEM")
@@ -218,6 +225,25 @@ def _read(file: Path, place: str) -> bytes:
     if len(data) > _MAX_KEY_BYTES:
         raise PolicyError(f"{place}: `{file}` is larger than {_MAX_KEY_BYTES} bytes")
     return data
+
+
+_SSH_TYPE = re.compile(rb"(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+")
+
+
+def ssh_fingerprints(material: bytes, principal: str = "") -> dict[str, str]:
+    """The fingerprints of the keys in public key lines or an allowed_signers file."""
+    found = {}
+    for line in material.splitlines():
+        fields = line.split()
+        for kind, blob in itertools.pairwise(fields):
+            if _SSH_TYPE.fullmatch(kind) and not line.lstrip().startswith(b"#"):
+                with suppress(binascii.Error):
+                    raw = base64.b64decode(blob, validate=True)
+                    if raw[4 : 4 + len(kind)] == kind:
+                        digest = base64.b64encode(hashlib.sha256(raw).digest()).rstrip(b"=")
+                        found[f"SHA256:{digest.decode()}"] = principal
+                break
+    return found
 
 
 def _check_allowed_signers(material: bytes, principal: str) -> None:
