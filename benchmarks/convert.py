@@ -1,9 +1,10 @@
 """Converting a checkpoint, side by side with copying it and with torch.load + save_file.
 
-    python benchmarks/convert.py [--sizes 100MB 1GB] [--repeat 5] [--folder DIR] [--json FILE]
+    python benchmarks/convert.py [--sizes 100MB 1GB] [--large] [--repeat 5] [--folder DIR]
 
-Each run is a whole process. `cp` and `secureload` end in fsync; torch's does not. Ratios are
-medians over rounds, each way measured once a round, in turn.
+Sizes are written with their unit; `--large` adds 4 GB. Each run is a whole process. `cp` and
+`secureload` end in fsync; torch's does not. Ratios are medians over rounds, each way measured
+once a round, in turn.
 """
 
 from __future__ import annotations
@@ -106,11 +107,19 @@ def table(size: str, runs: dict[str, list[Run]]) -> None:
         print(f"{way:<24}" + "".join(f"{cell:>12.2f}" for cell in cells))
 
 
+def with_unit(size: str) -> str:
+    """Take no bare number, which would mean bytes where most people think of megabytes."""
+    if size.strip().isdigit():
+        raise argparse.ArgumentTypeError(f"{size} of what? write {size}MB or {size}GB")
+    return size
+
+
 def main() -> None:
     from secureload.convert.path import parse_size
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--sizes", nargs="+", default=["100MB", "1GB"])
+    parser.add_argument("--sizes", nargs="+", type=with_unit, default=["100MB", "1GB"])
+    parser.add_argument("--large", action="store_true", help="4 GB as well; takes minutes")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where to work; on a real disk")
     parser.add_argument("--json", type=Path)
@@ -118,7 +127,7 @@ def main() -> None:
     work = Path(tempfile.mkdtemp(prefix="bench-convert-", dir=arguments.folder))
     report = {}
     try:
-        for size in arguments.sizes:
+        for size in [*arguments.sizes, *(["4GB"] if arguments.large else [])]:
             source = work / "model.bin"
             run(MAKE, str(parse_size(size)), str(source))
             runs = measure(source, work / "model.safetensors", arguments.repeat)

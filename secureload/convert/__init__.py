@@ -17,7 +17,8 @@ from typing import Protocol
 from secureload.convert import configs, safetensors
 from secureload.convert.configs import MENDS
 from secureload.convert.folder import CONVERTERS, FOREIGN, Folder, convert_folder
-from secureload.convert.path import Converted, convert_path, verify_conversion
+from secureload.convert.path import Converted, convert_path
+from secureload.convert.verify import verify_conversion
 from secureload.errors import ConversionError, SecureloadError
 from secureload.flow import Approval, Artifact, ArtifactFile, Conversion, Snapshot
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from secureload.errors import IntegrityError
@@ -160,7 +160,8 @@ def admission(session: Session, admission_id: str) -> Admitted | None:
     Raises:
         IntegrityError: its rows do not say what they said when it was recorded.
     """
-    row = session.get(tables.Admission, admission_id)
+    # Rows, not objects: every warm load waits for this.
+    row = _row(session, tables.Admission, tables.Admission.id == admission_id)
     if row is None:
         return None
     of_it = tables.AdmissionFile.admission_id == row.id
@@ -179,10 +180,12 @@ def admission(session: Session, admission_id: str) -> Admitted | None:
             ),
         )
         for file in session.execute(
-            select(tables.AdmissionFile).where(of_it).order_by(tables.AdmissionFile.path)
-        ).scalars()
+            select(*tables.AdmissionFile.__table__.columns)
+            .where(of_it)
+            .order_by(tables.AdmissionFile.path)
+        )
     )
-    verdict = session.get(tables.Verdict, row.verdict_id)
+    verdict = _row(session, tables.Verdict, tables.Verdict.id == row.verdict_id)
     documents = list(
         session.execute(
             select(tables.Conversion.document)
@@ -190,7 +193,7 @@ def admission(session: Session, admission_id: str) -> Admitted | None:
             .order_by(tables.Conversion.position)
         ).scalars()
     )
-    log = session.get(tables.Audit, row.audit_sequence)
+    log = _row(session, tables.Audit, tables.Audit.sequence == row.audit_sequence)
     record = _record(row, files, verdict.document if verdict else "", documents)
     if verdict is None or record != row.record or not _logged(log, row):
         raise _edited(row.id)
@@ -215,6 +218,11 @@ def admission(session: Session, admission_id: str) -> Admitted | None:
         evidence=tuple(KeptDocument(name=n, size=size, sha256=sha) for n, size, sha in listed),
         verifier=row.verifier,
     )
+
+
+def _row(session: Session, table: type[tables.Base], where: ColumnElement[bool]) -> Any:
+    """The one row where this holds, its columns as attributes; None when there is none."""
+    return session.execute(select(*table.__table__.columns).where(where)).one_or_none()
 
 
 def record(session: Session, admission_id: str) -> str | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
+from scanner.frozen import dataclass
 from secureload.errors import ConversionError, IntegrityError, SecureloadError, UsageError
 from secureload.flow import ArtifactFile, Conversion, TensorProof
 from secureload.sandbox.jobs import BESIDE
@@ -144,7 +145,7 @@ class Proving:
 
     def work(self, channel: Channel) -> None:
         """Compare, and say the proofs."""
-        from secureload.convert.path import verify_conversion
+        from secureload.convert.verify import verify_conversion
 
         def prove(_: Advance) -> Said:
             return Said(proofs=verify_conversion(Path(self.source), Path(self.destination)))

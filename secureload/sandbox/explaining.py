@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from scanner import FileResult
 from scanner.engine import Found, Options, examine
 from scanner.explain import Program, explain
+from scanner.frozen import dataclass
 from secureload.sandbox.jobs import Scanning, unpack_to
 from secureload.sandbox.limits import LIMITS
 from secureload.sandbox.lockdown import Confines, Tier

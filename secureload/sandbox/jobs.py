@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from scanner.engine import Found, Options, examine
+from scanner.frozen import dataclass
 from secureload.sandbox.limits import LIMITS
 from secureload.sandbox.lockdown import Confines, Tier
 from secureload.sandbox.wire import Channel

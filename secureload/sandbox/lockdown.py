@@ -13,10 +13,10 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from scanner.frozen import dataclass
 from secureload.sandbox import landlock, seccomp
 from secureload.sandbox.libc import failure, libc, prctl
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
+from scanner.frozen import dataclass
 from secureload.sandbox import landlock, seccomp
 from secureload.sandbox.lockdown import Confines, Tier
 from secureload.sandbox.wire import Channel

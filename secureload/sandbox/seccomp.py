@@ -18,7 +18,8 @@ import platform
 import struct
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from scanner.frozen import dataclass
 
 from secureload.sandbox.libc import failure, prctl
 

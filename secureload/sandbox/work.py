@@ -152,7 +152,7 @@ class Sandbox:
         Raises:
             SecureloadError: as there; or the worker was lost.
         """
-        from secureload.convert.path import verify_conversion
+        from secureload.convert.verify import verify_conversion
         from secureload.sandbox.conversions import Proving
         from secureload.sandbox.converting import converse
 
