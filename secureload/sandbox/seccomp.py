@@ -20,7 +20,6 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from scanner.frozen import dataclass
-
 from secureload.sandbox.libc import failure, prctl
 
 _NUMBERS: Mapping[str, tuple[int | None, int | None]] = {
