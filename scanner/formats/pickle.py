@@ -53,7 +53,7 @@ def _gets_somewhere(blob: Blob) -> bool:
     facts = [fact for fact in seen.facts if first is None or (fact.where.offset or 0) < first]
     if any(isinstance(fact, (CallFact, StateFact)) for fact in facts):
         return True
-    imports = any(isinstance(fact, ImportFact) for fact in facts)
+    imports = any(isinstance(fact, ImportFact) and _importable(fact) for fact in facts)
     ends = any(first is None or end <= first for end in seen.ends)
     if is_text(blob):
         # Prose may begin like an opcode or two; without a call it does nothing, unless it is
@@ -63,6 +63,11 @@ def _gets_somewhere(blob: Blob) -> bool:
     # What only ends, with more behind it, did nothing: chance reads a few numbers like that.
     longer = seen.opcodes >= limits.pickle_opcodes
     return imports or (ends and (longer or seen.ends[-1] == len(blob.data)))
+
+
+def _importable(fact: ImportFact) -> bool:
+    """Whether some interpreter could import this: no name of a module has a NUL."""
+    return fact.module is None or ("\0" not in fact.module and fact.module != "")
 
 
 @cache

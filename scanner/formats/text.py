@@ -25,8 +25,14 @@ def recognise(blob: Blob) -> bool:
 
 
 def read(blob: Blob) -> Read:
-    """Text says nothing that a rule would judge."""
-    yield from ()
+    """Text says nothing that a rule would judge; parsers take UTF-16 as the text that it is."""
+    if blob.head(2) in (b"\xff\xfe", b"\xfe\xff") and len(blob.data) <= blob.limits.text_bytes:
+        try:
+            plain = bytes(blob.data).decode("utf-16").encode()
+        except UnicodeError as error:
+            yield blob.problem("malformed", f"no valid UTF-16: {error}")
+            return
+        yield blob.inner(memoryview(plain), blob.name)
 
 
 FORMAT = Format(name="text", recognise=recognise, read=read, inert=True)

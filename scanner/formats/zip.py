@@ -17,6 +17,7 @@ from scanner.formats._sevenzip import MAGIC as SEVENZIP
 from scanner.formats._sevenzip import packed_span
 from scanner.formats._torch_legacy import WIDTHS
 from scanner.formats._zstd import unzstd
+from scanner.formats.hidden_pickle import hidden
 from scanner.formats.pickle import interpreted, second
 from scanner.pickles.persistent import torch as torch_ids
 from scanner.pickles.values import Global, Value
@@ -168,6 +169,7 @@ def _torch_pickle(
         if not (isinstance(fact, PersistentIdFact) and fact.objection is None):
             yield fact
     yield from second(inner, seen)
+    yield from hidden(inner)
 
 
 def _nbytes(pid: tuple[Value, ...]) -> int:

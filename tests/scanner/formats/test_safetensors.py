@@ -34,6 +34,13 @@ def test_a_header_length_that_reads_like_a_pickle_is_no_pickle(length: int) -> N
     assert_clean(made(raw), "safetensors")
 
 
+@pytest.mark.parametrize("length", range(60, 320))
+def test_no_header_length_makes_another_format_of_it(length: int) -> None:
+    raw = json.dumps({"__metadata__": {"x": "y"}}).encode().ljust(length)
+
+    assert_clean(made(raw, b""), "safetensors")
+
+
 def test_a_proper_file_is_clean() -> None:
     assert_clean(made({"__metadata__": {"format": "pt"}, "a": tensor(0, 8)}), "safetensors")
     assert_clean(made({}, b""), "safetensors")

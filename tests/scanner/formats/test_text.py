@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scanner.told import CLEAN, SUSPICIOUS, assert_clean, tell
+from tests.scanner.told import CLEAN, MALICIOUS, SUSPICIOUS, assert_clean, tell
 
 
 @pytest.mark.parametrize("data", [b"", b"hello\n", "größe\n".encode(), "x\n".encode("utf-16"),
@@ -22,3 +22,8 @@ def test_noise_is_unknown_whatever_its_name(name: str) -> None:
 def test_text_in_an_8_bit_code_is_clean() -> None:
     assert_clean("café au lait, s'il vous plaît\n".encode("latin-1"), "text", "notes.txt")
     assert tell(bytes(range(0x80, 0x100)) * 4, "notes.txt").verdict is not CLEAN
+
+
+def test_utf_16_is_read_as_the_text_that_it_is() -> None:
+    tagged = "a: !!python/object/apply:os.system ['true']\n"
+    assert tell(tagged.encode("utf-16"), "config.yaml").verdict is MALICIOUS
