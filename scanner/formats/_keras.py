@@ -29,6 +29,9 @@ _ARITHMETIC = re.compile(
     r"|reduce_[a-z]{3,12}|compat\.v1\.(?:shape|transpose|squeeze|where|gather|image\.[a-z_]{1,40}))"
 )
 """Functions over tensors alone: none of these opens a file or takes a function."""
+_PLAIN = frozenset(
+    """NoneType bool bytes dict float function int list set slice str tuple type""".split()  # noqa: SIM905
+)
 _OPTIMIZERS = frozenset(
     """Adam AdamW Adamax Adadelta Adagrad Adafactor Ftrl Lion Lamb LossScaleOptimizer Nadam
     RMSprop SGD""".split()  # noqa: SIM905
@@ -65,6 +68,8 @@ def _object(blob: Blob, value: dict[str, Any]) -> Iterator[Fact]:
         ):
             return
         yield _fact(blob, "keras-op", detail[:200], "a TensorFlow function called by name")
+    elif module == "builtins" and name not in _PLAIN:
+        yield _fact(blob, "keras-custom", f"builtins.{name}"[:200], "a function of Python's own")
     elif isinstance(module, str) and module.partition(".")[0] not in _OWN:
         yield _fact(blob, "keras-custom", f"{module}.{name}"[:200], "a class outside Keras")
     elif isinstance(registered, str) and ">" in registered:

@@ -125,7 +125,27 @@ def read(blob: Blob) -> Read:
             return
         yield blob.problem("malformed", f"no valid JSON: {error}", fatal=True)
         return
+    yield from _components(blob, document)
     yield from values(blob, document)
+
+
+def _components(blob: Blob, document: Any) -> Iterator[Fact]:
+    """Yield the classes that a pipeline or a list of modules is put together from."""
+
+    def fact(path: str, key: str, value: str) -> ConfigFact:
+        return ConfigFact(
+            where=blob.where(), document=blob.name, path=path, key=key, value=value
+        )  # fmt: skip
+
+    if isinstance(document, dict) and ({"_class_name", "_diffusers_version"} & set(document)):
+        for name, entry in document.items():
+            if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str):
+                yield fact(f"$.{name}", "pipeline-component", f"{entry[0]}:{entry[1]}")
+    elif isinstance(document, list):
+        for number, entry in enumerate(document[:1_000]):
+            if isinstance(entry, dict) and {"idx", "path", "type"} <= set(entry):
+                yield fact(f"$[{number}].type", "module-type", str(entry["type"]))
+                yield fact(f"$[{number}].path", "module_path", str(entry["path"]))
 
 
 def _is_lines(blob: Blob) -> bool:

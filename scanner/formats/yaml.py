@@ -15,7 +15,7 @@ from scanner.reader import Blob
 
 _START = re.compile(
     rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*"
-    rb"(?:---|%YAML|[\w\"'./ -]{1,100}:(?:[ \t]|\r?\n)|- )"
+    rb"(?:---|%YAML|%TAG|[\w\"'./ -]{1,100}:(?:[ \t]|\r?\n)|- )"
 )
 _TAG = re.compile(rb"!!python/|!<tag:yaml\.org,2002:python|tag:yaml\.org,2002:python|_target_")
 _LARGEST = 4_000_000

@@ -6,7 +6,8 @@ Why it matters
     The gate loads models without either, and takes these keys out of what it publishes.
 Fires on
     `auto_map`, `custom_generate`, `custom_pipelines`, `attn_implementation: org/kernel`,
-    `_target_`, kernels named by a quantisation. A target known for a dangerous effect
+    `_target_`, kernels named by a quantisation, components of a diffusers pipeline or modules
+    of a sentence transformer that come from anywhere else. A target known for a dangerous effect
     (`_target_: os.system`) is critical.
 Stays quiet on
     `attn_implementation: sdpa` and other names built into the library.
@@ -20,7 +21,7 @@ import re
 from collections.abc import Iterator
 
 from scanner.facts import ConfigFact
-from scanner.findings import Severity
+from scanner.findings import EvidenceValue, Severity
 from scanner.pickles import danger
 from scanner.rules import Message, Rule
 
@@ -30,12 +31,33 @@ _CODE = frozenset(
 _KERNEL = re.compile(r"^_?(?:attn|experts)_implementation(?:_internal)?$")
 _KERNELS = frozenset({"kernel", "kernels", "kernel_config", "hub_kernels", "use_kernels"})
 _RUNS = frozenset({danger.RUNS_CODE, danger.STARTS_PROCESS, danger.IMPORTS_MODULES, danger.NATIVE})
+_PIPELINES = frozenset(
+    """
+    diffusers transformers onnxruntime peft flax optimum paint_by_example unclip
+    versatile_diffusion semantic_stable_diffusion musicldm audioldm wuerstchen blip_diffusion
+    unidiffuser stable_diffusion_safe alt_diffusion text_to_video_synthesis amused i2vgen_xl
+    pia ace_step allegro animatediff anyflow audioldm2 aura_flow bria bria_fibo bria_fibo2
+    chroma chronoedit cogvideo cogview3 cogview4 consisid consistency_models controlnet
+    controlnet_hunyuandit controlnet_sd3 cosmos ddim ddpm deepfloyd_if deprecated
+    diffusion_gemma dit dreamlite easyanimate ernie_image flux flux2 glm_image helios
+    hidream_image hunyuan_image hunyuan_video hunyuan_video1_5 hunyuandit ideogram4 joyimage
+    kandinsky kandinsky2_2 kandinsky3 kandinsky5 kandinsky6 kolors krea2
+    latent_consistency_models latent_diffusion latte ledits_pp llada2 longcat_audio_dit
+    longcat_image ltx ltx2 lucy lumina lumina2 marigold mochi motif_video nucleusmoe_image
+    omnigen ovis_image pag pixart_alpha prx qwenimage qwenimage21 rfd4_proteina sana
+    sana_video sana_wm shap_e skyreels_v2 stable_audio stable_audio_3 stable_cascade
+    stable_diffusion stable_diffusion_3 stable_diffusion_xl stable_video_diffusion t2i_adapter
+    visualcloze wan z_image
+    """.split()  # noqa: SIM905
+)
+"""Libraries that diffusers loads components from, and its own folders of pipelines."""
 _IMPORTS = frozenset({"_target_", "py/object", "py/type", "py/reduce", "__reduce__"})
 
 
 def check(fact: ConfigFact) -> Iterator[Message]:
     """Yield one message when the value names code."""
-    evidence = {"path": fact.path, "value": "" if fact.value is None else str(fact.value)[:200]}
+    value = "" if fact.value is None else str(fact.value)[:200]
+    evidence: dict[str, EvidenceValue] = {"path": fact.path, "value": value}
     named = fact.value is None or isinstance(fact.value, str)
     if fact.key in _CODE and named and fact.path.rpartition(".")[2] == fact.key:
         yield Message(text=f"`{fact.path}` names Python code", evidence=evidence)
@@ -44,14 +66,24 @@ def check(fact: ConfigFact) -> Iterator[Message]:
         yield Message(text=text, evidence=evidence)
     elif fact.key in _KERNELS and isinstance(fact.value, str) and "/" in fact.value:
         yield Message(text=f"`{fact.path}` names a kernel to fetch", evidence=evidence)
+    elif fact.key == "pipeline-component":
+        library, _, name = str(fact.value).partition(":")
+        if library not in _PIPELINES:
+            yield _imports(fact, f"{library}.{name}", evidence)
+    elif fact.key == "module-type":
+        if not str(fact.value).startswith("sentence_transformers."):
+            yield _imports(fact, str(fact.value), evidence)
     elif fact.key in _IMPORTS and named:
-        text = f"`{fact.path}` names `{str(fact.value)[:100]}`, which a loader would import"
-        effect = _effect(fact.value)
-        if effect is None:
-            yield Message(text=text, evidence=evidence)
-        else:
-            text = f"{text}; it {danger.EFFECTS[effect]}"
-            yield Message(text=text, severity=Severity.CRITICAL, evidence=evidence)
+        yield _imports(fact, fact.value, evidence)
+
+
+def _imports(fact: ConfigFact, target: object, evidence: dict[str, EvidenceValue]) -> Message:
+    text = f"`{fact.path}` names `{str(target)[:100]}`, which a loader would import"
+    effect = _effect(target)
+    if effect is None:
+        return Message(text=text, evidence=evidence)
+    text = f"{text}; it {danger.EFFECTS[effect]}"
+    return Message(text=text, severity=Severity.CRITICAL, evidence=evidence)
 
 
 def _effect(target: object) -> str | None:

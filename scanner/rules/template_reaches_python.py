@@ -4,7 +4,8 @@ Why it matters
     Templates are rendered with the model's tokenizer. Libraries sandbox them, others do not:
     there, `__class__` leads to every class, and from there to a shell.
 Fires on
-    Names with double underscores as attributes, items or strings, the `attr` filter,
+    Names with double underscores as attributes, items or strings, also where the template
+    puts them together from constants, the `attr` filter,
     `lipsum`, `cycler` and `joiner` used as doors, templates that include others.
 Stays quiet on
     Loops, conditions, filters, `raise_exception`, `strftime_now`, macros, namespaces.
@@ -21,18 +22,24 @@ from typing import Any
 from scanner.facts import TemplateFact
 from scanner.findings import Confidence, Severity
 from scanner.rules import Message, Rule
+from scanner.rules._fold import constants, fold
 
 _LONGEST = 1_000_000
 _INSIDE = re.compile(
     r"__(?:class|globals|builtins|import|subclasses|mro|bases?|init|getattribute|dict|code|self"
     r"|module|reduce|call|func|loader|spec|new|enter|exit)_{0,2}"
-    r"|popen|func_globals|gi_frame|f_globals|f_builtins|cr_frame|ag_frame|tb_frame"
+    r"|popen|func_globals|gi_frame|f_globals|f_builtins|cr_frame|ag_frame|tb_frame",
+    re.IGNORECASE,
 )
 _HIDDEN = frozenset(
     """mro func_globals gi_frame gi_code f_globals f_builtins f_back cr_frame ag_frame tb_frame
     im_func im_self""".split()  # noqa: SIM905
 )
-_DOORS = frozenset({"lipsum", "cycler", "joiner", "self", "request", "config"})
+_DOORS = frozenset(
+    {"lipsum", "cycler", "joiner", "self", "request", "config", "url_for", "get_flashed_messages"}
+)
+_ASSEMBLES = frozenset({"Add", "Concat", "Mul", "Mod", "Filter", "Getitem"})
+_TEXT_FILTERS = frozenset({"join", "replace", "reverse", "format", "lower", "upper", "string"})
 _OTHERS = ("Include", "Import", "FromImport", "Extends")
 
 
@@ -59,8 +66,12 @@ def check(fact: TemplateFact) -> Iterator[Message]:
             )  # fmt: skip
         return
     told: set[str] = set()
+    known = constants(tree)
+    shown = {
+        id(part) for node in tree.find_all(jinja2.nodes.Output) for part in node.nodes
+    }  # fmt: skip
     for node in _nodes(tree):
-        said = _judge(node)
+        said = _judge(node, known, printed=id(node) in shown)
         if said is not None and said.text not in told:
             told.add(said.text)
             yield said
@@ -74,22 +85,62 @@ def _nodes(tree: Any) -> Iterator[Any]:
         pending.extend(node.iter_child_nodes())
 
 
-def _judge(node: Any) -> Message | None:
+def _judge(node: Any, known: dict[str, object], *, printed: bool) -> Message | None:
     kind = type(node).__name__
     if kind == "Getattr":
         return _name(node.attr) or _door(node)
     if kind == "Getitem":
-        return _door(node)
+        said = _door(node) or _assembled(node.arg, known)
+        if said is not None:
+            return said
     if kind == "Const" and isinstance(node.value, str):
         if _INSIDE.search(node.value):
             return Message(text=f"the template has the string {node.value[:60]!r}")
-        if len(node.value) > 1 and not node.value.strip("_"):
+        if len(node.value) > 1 and not node.value.strip("_") and not printed:
             return Message(text="the template builds a name with underscores")
-    if kind == "Filter" and node.name == "attr":
+    if kind == "Keyword" and _INSIDE.search(node.key):
+        return Message(text=f"the template has the name {node.key[:60]!r}")
+    if kind == "Filter" and _looks_up(node):
         return Message(text="the template uses the `attr` filter", severity=Severity.HIGH)
+    if kind in _ASSEMBLES or (kind == "Call" and type(node.node).__name__ == "Getattr"):
+        value = fold(node, known)
+        if isinstance(value, str) and _INSIDE.search(value):
+            return Message(text=f"the template assembles the string {value[:60]!r}")
     if kind in _OTHERS:
         return Message(text="the template includes another", severity=Severity.MEDIUM)
     return None
+
+
+def _looks_up(node: Any) -> bool:
+    """Whether a filter takes attributes by name, or maps the filter that does."""
+    if node.name == "attr":
+        return True
+    first = node.args[0] if node.name == "map" and node.args else None
+    return type(first).__name__ == "Const" and getattr(first, "value", None) == "attr"
+
+
+def _assembled(key: Any, known: dict[str, object]) -> Message | None:
+    """An item that is looked up by a string put together on the way, which data never needs."""
+    value = fold(key, known)
+    if isinstance(value, str):
+        if _INSIDE.search(value):
+            return Message(text=f"the template reaches for `{value[:60]}`")
+        return None
+    kind = type(key).__name__
+    text = kind == "Concat" or (kind == "Filter" and key.name in _TEXT_FILTERS)
+    if text or (kind == "Add" and _has_text(key)):
+        return Message(
+            text="the template looks an item up by a string that it assembles",
+            severity=Severity.HIGH, confidence=Confidence.MEDIUM,
+        )  # fmt: skip
+    return None
+
+
+def _has_text(node: Any) -> bool:
+    return any(
+        type(part).__name__ == "Const" and isinstance(part.value, str)
+        for part in (node.left, node.right)
+    )
 
 
 def _name(attribute: str) -> Message | None:

@@ -67,3 +67,26 @@ def test_broken_documents_are_not_clean() -> None:
     assert tell(b'{"a": 1', "config.json").verdict is ERROR
     assert tell(b'{"a": ' * 100_000, "config.json").verdict is ERROR
     assert tell(b'{"a": 1, "a": 2}', "config.json").verdict is SUSPICIOUS
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"_class_name": "P", "unet": ["os", "system"]}, {"_class_name": ["evil", "P"]},
+     {"_diffusers_version": "0.30", "vae": ["evil.module", "Vae"]},
+     [{"idx": 0, "name": "0", "path": "", "type": "os.system"}],
+     [{"idx": 0, "name": "0", "path": "../x", "type": "sentence_transformers.models.Pooling"}]],
+)  # fmt: skip
+def test_components_from_elsewhere_are_told(document: object) -> None:
+    assert tell(json.dumps(document).encode(), "model_index.json").verdict is not CLEAN
+
+
+def test_ordinary_components_are_clean() -> None:
+    pipeline = {
+        "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0",
+        "unet": ["diffusers", "UNet2DConditionModel"], "image_encoder": [None, None],
+        "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+    }  # fmt: skip
+    modules = [{"idx": 0, "name": "0", "path": "1_Pooling",
+                "type": "sentence_transformers.models.Pooling"}]  # fmt: skip
+    for document in (pipeline, modules):
+        assert tell(json.dumps(document).encode(), "model_index.json").verdict is CLEAN

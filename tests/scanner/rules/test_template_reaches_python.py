@@ -58,3 +58,29 @@ def test_what_does_not_parse_but_speaks_of_the_inside_is_told() -> None:
 def test_depth_and_length_do_not_break_it() -> None:
     assert said("{{ " + "(" * 5000 + " }}") == []
     assert [f.severity for f in said("{{ x }}" * 200_000)] == [Severity.MEDIUM]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ ''['__cl'+'ass__'] }}", "{% set x='__cla'~'ss__' %}{{ ''[x] }}",
+     "{{ ''['_'*2~'class__'] }}",
+     "{{ ''[['_','_','class','_','_']|join] }}", "{{ dict(__class__=1)|list|first }}",
+     "{{ ''['%c%cclass__'|format(95,95)] }}", "{{ '_'.join(['','','class','','']) }}",
+     "{{ '__ssalc__'[::-1] }}", "{{ '__ssalc__'|reverse }}", "{{ 'YYclassYY'.replace('Y','_') }}",
+     "{{ 'YYclassYY'|replace('Y','_') }}", "{{ ''['__CLASS__'.lower()] }}",
+     "{{ messages|map('attr','x') }}", "{% set a %}__class__{% endset %}{{ ''[a] }}",
+     "{% set a='__cla' %}{% set b='ss__' %}{{ ''[a~b] }}", "{{ ''[messages[0] ~ 'ss__'] }}",
+     "{{ ''['__cl%s' % 'ass__'] }}"],
+)  # fmt: skip
+def test_names_put_together_from_pieces_are_found(source: str) -> None:
+    assert list(RULE.apply(TemplateFact(where=Where(), source=source)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ '___' }}", "{{ ' __bold__ ' ~ m.content }}", "{{ messages[loop.index0 + 1]['role'] }}",
+     "{{ 'a' * 1000000000000 }}", "{{ '%99999999999d' % 1 }}", "{{ ('a' * 2000) * 2000 }}",
+     "{{ '|'.join(['a', 'b']) }}", "{{ names[i - 1] }}", "{% set k = 'role' %}{{ m[k] }}"],
+)  # fmt: skip
+def test_ordinary_arithmetic_on_text_is_left_alone(source: str) -> None:
+    assert list(RULE.apply(TemplateFact(where=Where(), source=source))) == []
