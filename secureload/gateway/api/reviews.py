@@ -13,6 +13,7 @@ from secureload.gateway.api.records import may_read, readable, reading
 from secureload.gateway.api.shapes import Asked, Asking, Id, Limit, Line, Parts
 from secureload.gateway.aside import aside
 from secureload.gateway.problems import Conflict, Forbidden, NoSuchPage
+from secureload.gateway.waiving import waive
 from secureload.ledger import reviews, verdicts
 from secureload.ledger.records import ReviewRecord
 
@@ -27,7 +28,7 @@ class ReviewAsked(Asked):
 
 
 class Decided(Asked):
-    """What the reviewer says; an approval is for as long as its waiver."""
+    """What the reviewer says; an approval makes a waiver that lasts until `expires`."""
 
     approve: bool
     comment: Line
@@ -73,6 +74,20 @@ async def decide(id: Id, asked: Decided, parts: Parts, asking: Asking) -> dict[s
     if record.state != "open":
         raise Conflict(f"this review is {record.state} already")
 
+    about = await readable(record.verdict, parts, asking)
+    waiver = None
+    if asked.approve:
+        waiver = await aside(
+            waive,
+            parts.catalogue,
+            record,
+            about,
+            reviewer=asking.name,
+            comment=asked.comment,
+            expires=asked.expires,
+        )
+        parts.catalogue.forget()
+
     def write() -> ReviewRecord | None:
         with parts.ledger.write() as session:
             return reviews.decide(
@@ -80,7 +95,7 @@ async def decide(id: Id, asked: Decided, parts: Parts, asking: Asking) -> dict[s
                 id,
                 approve=asked.approve,
                 comment=asked.comment,
-                waiver=None,
+                waiver=waiver,
                 by=asking.name,
                 at=_now(),
             )

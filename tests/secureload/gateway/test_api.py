@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from secureload.gateway.principals import Role
-from tests.builders import models
+from tests.builders import models, waivers
 from tests.secureload.gateway.conftest import Guarded, World
 from tests.servers.service import Reply, Service
 
@@ -126,6 +126,43 @@ def test_nobody_decides_on_what_they_asked_for(guarded: Guarded) -> None:
     assert other.json["decided_by"] == "reviewer"
     again = post(service, f"/reviews/{review['id']}/decision", decision, tokens[Role.REVIEWER])
     assert again.status == 409
+
+
+def test_an_approved_review_lets_the_model_in_until_its_waiver_expires(
+    world: World, guarded: Guarded
+) -> None:
+    service, tokens = guarded
+    asker, reviewer = tokens[Role.REQUESTER], tokens[Role.REVIEWER]
+    world.publish("org/odd", waivers.suspicious())
+    body = {"repository": "org/odd", "wait": 120}
+    assert post(service, "/admissions", body, asker).json["state"] == "refused"
+    (verdict, *_) = service.ask(f"{API}/verdicts?repository=org/odd", token=asker).json
+    asked = {"verdict": verdict["id"], "statement": "only names something"}
+    review = post(service, "/reviews", asked, asker).json
+    path = f"/reviews/{review['id']}/decision"
+
+    late = {"approve": True, "comment": "for ever", "expires": "2999-01-01"}
+    assert post(service, path, late, reviewer).status == 409
+    approved = post(service, path, {"approve": True, "comment": "SEC-7"}, reviewer)
+
+    assert approved.status == 200, approved.body
+    assert "kind: Waiver" in approved.json["waiver"]
+    assert post(service, "/admissions", body, asker).json["state"] == "admitted"
+    (waiver,) = service.ask(f"{API}/waivers", token=asker).json
+    assert (waiver["owner"], waiver["approved_by"]) == ("requester", ["reviewer"])
+
+
+def test_what_nothing_excuses_is_not_approved(guarded: Guarded) -> None:
+    service, tokens = guarded
+    asker = tokens[Role.REQUESTER]
+    post(service, "/admissions", {"repository": "org/evil", "wait": 120}, asker)
+    (verdict, *_) = service.ask(f"{API}/verdicts?repository=org/evil", token=asker).json
+    asked = {"verdict": verdict["id"], "statement": "please"}
+    review = post(service, "/reviews", asked, asker).json
+    decision = {"approve": True, "comment": "fine"}
+    answer = post(service, f"/reviews/{review['id']}/decision", decision, tokens[Role.REVIEWER])
+    assert answer.status == 409
+    assert "malicious" in answer.json["detail"]
 
 
 def test_a_recall_reaches_clients_and_names_who_fetched(world: World, guarded: Guarded) -> None:
