@@ -1,0 +1,274 @@
+"""The service, side by side with nginx serving the same file from the same disk.
+
+    python benchmarks/gateway.py [--size 1GB] [--repeat 5] [--clients 200] [--seconds 30]
+
+Needs nginx (`apt-get install nginx-light`). Everything is on loopback, warm, and on the cores of
+this machine, clients too. Throughput is one client fetching the whole file; ratios are medians
+over rounds, each way measured once a round, in turn. `HEAD` is 16 connections asking for a
+file's metadata. The last part has many clients at once for some time, each asking for
+metadata, then for a random megabyte, and reports errors and how the service's memory grew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.builders import models  # noqa: E402
+from tests.servers.hub import LocalHub  # noqa: E402
+from tests.servers.repos import PublishedRepo  # noqa: E402
+from tests.servers.service import Service  # noqa: E402
+
+UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 1 << 20, "GiB": 1 << 30}
+PART = 1 << 20
+
+
+def size_of(text: str) -> int:
+    for unit, count in UNITS.items():
+        if text.endswith(unit):
+            return int(float(text.removesuffix(unit)) * count)
+    return int(text)
+
+
+def weights(size: int) -> bytes:
+    """A safetensors file of one tensor with random bytes."""
+    header = {"x": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    block = random.Random(0).randbytes(1 << 20)
+    body = (block * (size // len(block) + 1))[:size]
+    return len(text).to_bytes(8, "little") + text + body
+
+
+@contextmanager
+def nginx(folder: Path, file: Path) -> Iterator[str]:
+    """nginx with its usual settings for static files, two processes, sendfile on."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        sys.exit("nginx is not installed: apt-get install nginx-light")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    (folder / "root").mkdir(parents=True)
+    (folder / "root" / "file").hardlink_to(file)
+    (folder / "root").chmod(0o755)
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"worker_processes 2; pid {folder}/pid; error_log {folder}/error.log; daemon off;\n"
+        "user root; events { worker_connections 2048; }\n"
+        f"http {{ access_log off; sendfile on; tcp_nopush on; client_body_temp_path {folder}/b;\n"
+        f"server {{ listen 127.0.0.1:{port}; root {folder}/root;\n"
+        "keepalive_requests 1000000; } }\n"
+    )
+    process = subprocess.Popen([program, "-c", str(config), "-p", str(folder)])
+    try:
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/file"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def fetch(url: str) -> float:
+    """Bytes a second of one whole download, received and thrown away."""
+    parts = urlsplit(url)
+    buffer = bytearray(1 << 20)
+    begun = time.perf_counter()
+    with socket.create_connection((parts.hostname or "", parts.port or 80)) as link:
+        link.sendall(f"GET {parts.path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        total = 0
+        while got := link.recv_into(buffer):
+            if not total and not bytes(buffer[:12]).startswith(b"HTTP/1.1 200"):
+                sys.exit(f"{url} answered {bytes(buffer[:200])!r}")
+            total += got
+    return total / (time.perf_counter() - begun)
+
+
+class Tally:
+    """What one kind of request came to."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.errors = 0
+
+    def percentile(self, share: float) -> float:
+        ordered = sorted(self.seconds) or [0.0]
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: str) -> bool:
+    """One request on a connection that stays; true if it was answered well and in full."""
+    writer.write(text.encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    good = head[9:12] in (b"200", b"206")
+    if text.startswith("GET"):
+        length = next(
+            int(line.split(b":")[1])
+            for line in head.lower().split(b"\r\n")
+            if line.startswith(b"content-length:")
+        )
+        await reader.readexactly(length)
+    return good
+
+
+async def crowd(url: str, clients: int, seconds: float, *, size: int) -> dict[str, Tally]:
+    """Clients that ask for metadata and, where `size` is given, for a random part of a file."""
+    parts = urlsplit(url)
+    tallies = {"HEAD": Tally(), "GET": Tally()}
+    end = time.monotonic() + seconds
+
+    async def client(number: int) -> None:
+        dice = random.Random(number)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 22)
+        try:
+            while time.monotonic() < end:
+                begin = dice.randrange(max(1, size - PART)) if size else 0
+                asked = {"HEAD": f"HEAD {parts.path} HTTP/1.1\r\nHost: x\r\n\r\n"}
+                if size:
+                    part = f"Range: bytes={begin}-{begin + PART - 1}"
+                    asked["GET"] = f"GET {parts.path} HTTP/1.1\r\nHost: x\r\n{part}\r\n\r\n"
+                for kind, text in asked.items():
+                    begun = time.perf_counter()
+                    if not await ask(reader, writer, text):
+                        tallies[kind].errors += 1
+                    tallies[kind].seconds.append(time.perf_counter() - begun)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            tallies["HEAD"].errors += 1
+        finally:
+            writer.close()
+
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    return tallies
+
+
+def in_process(url: str, clients: int, seconds: float, size: int) -> dict[str, dict[str, float]]:
+    """Run a crowd in a process of its own, and give its figures."""
+    command = [sys.executable, __file__, "--crowd", url, str(clients), str(seconds), str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    figures: dict[str, dict[str, float]] = json.loads(done.stdout)
+    return figures
+
+
+def memory(pid: int) -> float:
+    """Resident MiB of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--crowd"]:
+        url, clients, seconds, size = sys.argv[2:]
+        found = asyncio.run(crowd(url, int(clients), float(seconds), size=int(size)))
+        shown = {
+            kind: {
+                "requests": len(tally.seconds),
+                "errors": tally.errors,
+                "per second": len(tally.seconds) / float(seconds),
+                "p50 ms": 1_000 * tally.percentile(0.50),
+                "p99 ms": 1_000 * tally.percentile(0.99),
+            }
+            for kind, tally in found.items()
+            if tally.seconds or tally.errors
+        }
+        print(json.dumps(shown))
+        return
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--size", type=size_of, default=size_of("1GB"))
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+
+    with (
+        tempfile.TemporaryDirectory(prefix="gateway-") as name,
+        LocalHub(root=Path(name) / "hub") as hub,
+    ):
+        root = Path(name)
+        root.chmod(0o755)
+        files = models.safe() | {"model.safetensors": weights(options.size)}
+        PublishedRepo(hub.root, "org/model").commit(files)
+        with Service(home=root / "home", upstream=hub.url, options=("--wait", "600")) as service:
+            service.ask("/api/models/org/model")
+            ours = f"{service.url}/org/model/resolve/main/model.safetensors"
+            blob = max((root / "home/blobs").rglob("*"), key=lambda path: path.stat().st_size)
+            assert service.process is not None
+            pid = service.process.pid
+            with nginx(root / "nginx", blob) as theirs:
+                figures = measure(ours, theirs, options)
+                some = min(10.0, options.seconds)
+                in_process(ours, options.clients, some, options.size)
+                before = memory(pid)
+                figures["crowd"] = {
+                    "secureload": in_process(ours, options.clients, options.seconds, options.size),
+                    "nginx": in_process(theirs, options.clients, some, options.size),
+                }
+            figures["memory MiB"] = {"before": before, "after": memory(pid)}
+    show(figures, options)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1))
+
+
+def measure(ours: str, theirs: str, options: argparse.Namespace) -> dict[str, object]:
+    ratios, speeds = [], {"secureload": [], "nginx": []}  # type: ignore[var-annotated]
+    for way in (ours, theirs):
+        fetch(way)  # warm
+    for _ in range(options.repeat):
+        speeds["secureload"].append(fetch(ours))
+        speeds["nginx"].append(fetch(theirs))
+        ratios.append(speeds["secureload"][-1] / speeds["nginx"][-1])
+    seconds = min(10.0, options.seconds)
+    heads = {
+        "secureload": in_process(ours, 16, seconds, 0)["HEAD"],
+        "nginx": in_process(theirs, 16, seconds, 0)["HEAD"],
+    }
+    return {
+        "throughput": {name: statistics.median(found) for name, found in speeds.items()},
+        "throughput ratio": statistics.median(ratios),
+        "head": heads,
+    }
+
+
+def show(figures: dict[str, object], options: argparse.Namespace) -> None:
+    speeds, heads, crowded = figures["throughput"], figures["head"], figures["crowd"]
+    print(f"one client, {options.size:,} bytes, warm")
+    for name in ("secureload", "nginx"):
+        print(f"  {name:<12}{speeds[name] / 1e9:8.2f} GB/s")  # type: ignore[index]
+    print(f"  {'ratio':<12}{figures['throughput ratio']:8.2f}")
+    print("HEAD, 16 connections")
+    for name in ("secureload", "nginx"):
+        head = heads[name]  # type: ignore[index]
+        print(f"  {name:<12}{head['per second']:8.0f} /s   p99 {head['p99 ms']:.1f} ms")
+    print(f"{options.clients} clients for {options.seconds:.0f} s")
+    for name, kinds in crowded.items():  # type: ignore[attr-defined]
+        for kind, found in kinds.items():
+            print(
+                f"  {name:<12}{kind:<5}{found['per second']:8.0f} /s   "
+                f"p99 {found['p99 ms']:.0f} ms   {found['errors']} errors"
+            )
+    before, after = figures["memory MiB"].values()  # type: ignore[attr-defined]
+    print(f"  memory      {before:.0f} MiB before, {after:.0f} MiB after")
+
+
+if __name__ == "__main__":
+    main()
