@@ -32,7 +32,10 @@ _DRIVER = """
         made = samples.decided(home, files, commit=commit)
         key = samples.key(made)
         with cache.lock(key.digest), cache.work() as work:
-            return cache.publish(key, samples.artifact(made, work / "artifact", files), made)
+            artifact = samples.artifact(made, work / "artifact", files)
+            tail = files["model.safetensors"][-8:]
+            evidence = {"vsa.json": tail} if scenario == "replaced" else {}
+            return cache.publish(key, artifact, made, evidence=evidence)
 
 
     def prepare(home):
@@ -83,7 +86,11 @@ _DRIVER = """
     def states(home):
         cache = TrustedCache(home)
         return sorted(
-            (entry.commit, [(file.path, file.sha256) for file in entry.files])
+            (
+                entry.commit,
+                [(file.path, file.sha256) for file in entry.files],
+                [(file.name, file.sha256) for file in entry.evidence],
+            )
             for entry in cache.entries()
         )
 

@@ -20,6 +20,8 @@ from in_toto_attestation.v1.statement_pb2 import Statement as Message
 from model_signing import verifying
 
 from secureload import evidence
+from secureload.flow import Need
+from secureload.sources import parse
 from tests.builders import models
 from tests.secureload.evidence import samples, schemas
 from tests.secureload.evidence.conftest import Signed
@@ -151,6 +153,20 @@ def test_the_model_signing_library_refuses_another_folder(
         (copied / "config.json").rename(copied / "other.json")
     with pytest.raises(ValueError, match="mismatch"):
         verify(signed, copied, tmp_path)
+
+
+def test_the_model_signing_library_verifies_a_folder_with_files_of_git(tmp_path: Path) -> None:
+    files = models.legacy() | {".gitattributes": b"*.bin filter=lfs\n", "sub/.gitignore": b"x\n"}
+    home = samples.home(tmp_path / "home")
+    source = parse(str(samples.folder(tmp_path / "model", files)))
+    entry = home.gate().admit(source, Need(purpose="everything"))
+    assert {".gitattributes", "sub/.gitignore"} <= {file.path for file in entry.files}
+    found = Signed(home=home, entry=entry, evidence=evidence.of(entry))
+    verify(found, entry.path, tmp_path)
+    named = {one["name"] for one in found.evidence.statement("model.sig")["predicate"]["resources"]}
+    assert named == {file.path for file in entry.files} - {".gitattributes"}
+    said = found.evidence.statement("vsa.json")
+    assert ".gitattributes" in {one["name"] for one in said["subject"]}
 
 
 def test_a_model_that_was_safe_already_leaves_evidence_too(tmp_path: Path) -> None:
