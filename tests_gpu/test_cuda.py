@@ -111,7 +111,8 @@ def test_a_pipeline_runs_on_the_gpu(place: dict[str, Any], policy: str, tmp_path
     task, words = "token-classification", "a few words"
     ours = secureload.pipeline(task, str(tmp_path / "legacy"), trust_policy=policy, **place)
     theirs = transformers.pipeline(task, str(tmp_path / "safe"), **place)
-    assert ours.device == theirs.device == GPU
+    assert ours.device == theirs.device
+    assert ours.model.device == theirs.model.device == GPU
     assert ours(words) == theirs(words)
 
 
