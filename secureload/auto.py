@@ -82,7 +82,7 @@ def front(name: str) -> type:
 
 def _load(name: str, reference: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     library.checked(name, dict(kwargs))  # nonsense is said before anything is fetched
-    request = Request(kwargs)
+    request = Request(kwargs, runs_code=True)
     _import_meanwhile(name)
     kwargs["config"] = request.config(kwargs.get("config"))
     if kwargs["config"] is None:
@@ -102,10 +102,12 @@ def _load(name: str, reference: str, args: tuple[Any, ...], kwargs: dict[str, An
 class Request:
     """The arguments of one call that the gate answers, and the gate they ask for.
 
-    They are taken out of `kwargs`, which afterwards holds what transformers gets.
+    They are taken out of `kwargs`, which afterwards holds what transformers gets. `runs_code`
+    says that this kind of call can run code that a policy approved by its digest.
     """
 
-    def __init__(self, kwargs: dict[str, Any]) -> None:
+    def __init__(self, kwargs: dict[str, Any], *, runs_code: bool = False) -> None:
+        self._runs_code = runs_code
         self.revision: str | None = kwargs.pop("revision", None)
         self.force = bool(kwargs.pop("force_download", False))
         token = kwargs.pop("token", None)
@@ -127,11 +129,14 @@ class Request:
     ) -> CacheEntry:
         """Admit what the call asks for, or with `base` what that names besides."""
         source = sources.parse(reference, revision if base else self.revision)
+        may_run = self._runs_code and self.gate.policy.topics(source).remote_code != "forbid"
+        if self.trusts_code and may_run:
+            need = dataclasses.replace(need, code=True)
         try:
             entry = self.gate.admit(source, need, force=self.force, to_build=True)
         finally:
             self._shown.clear()
-        if self.trusts_code:
+        if self.trusts_code and not may_run:
             raise Refused(_refuse_code(entry))
         return entry
 

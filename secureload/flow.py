@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from scanner import Report
 from scanner.frozen import dataclass
@@ -124,7 +124,7 @@ class Need:
     tokenizer, processor: no weights) or `everything`. `subfolder` and `variant` are as in
     `from_pretrained`. `framework` asks for the weights that TensorFlow or Flax wrote, even
     where there are PyTorch's. `files` names single files, by path, and then only those are
-    needed.
+    needed. `code`: the repository's own Python as well, which is to run.
     """
 
     purpose: Literal["model", "processor", "everything"] = "model"
@@ -132,6 +132,7 @@ class Need:
     variant: str | None = None
     framework: Literal["", "tensorflow", "flax"] = ""
     files: tuple[str, ...] = ()
+    code: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -437,6 +438,20 @@ class Artifact:
     def digest(self) -> str:
         """SHA-256 over the sorted lines `<sha256> <size> <path>`."""
         return digest_of((file.sha256, file.size, file.path) for file in self.files)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CodeSet:
+    """A repository's Python: every `.py` file, and one digest over them all (`sha256:...`).
+
+    `names` is what each configuration's `auto_map` says, by the configuration's path;
+    `astray` are the references in it that name no module among these files.
+    """
+
+    digest: str
+    files: tuple[ArtifactFile, ...]
+    names: Mapping[str, Mapping[str, Any]]
+    astray: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

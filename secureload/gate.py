@@ -12,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ import scanner
 from scanner import Report
 from secureload import (
     attested,
+    code,
     convert,
     modelcard,
     policy,
@@ -39,9 +42,11 @@ from secureload.evidence import operator
 from secureload.flow import (
     AdmissionKey,
     Artifact,
+    ArtifactFile,
     Attestation,
     CacheEntry,
     Circumstances,
+    CodeSet,
     Decided,
     Decision,
     DetachedSignature,
@@ -172,6 +177,8 @@ class Gate:
                 progress=self.progress,
                 through=confined.convert_folder,
             )
+            if need.code and (found := code.code_of(decided.snapshot)):
+                artifact = _with_code(artifact, found)
             if bad := self._recalled(listing, [file.sha256 for file in artifact.files]):
                 decided = self._unfetched(listing, decided.attestation, bad, decided.circumstances)
                 self.cache.record_verdict(decided, key)
@@ -206,6 +213,26 @@ class Gate:
             attestation = self._attest(listing, work)
             attestation, _ = self._fetch(listing, attestation, everything, work, asked or Asked())
             return listing, attestation
+
+    def code(self, source: Source, into: Path) -> CodeSet | None:
+        """Bring a repository's Python into the folder `into`; None where there is none.
+
+        Nothing of it runs, and nothing is admitted.
+
+        Raises:
+            SecureloadError: it could not be fetched, or is not what was promised.
+        """
+        with self.cache.work() as work:
+            listing = self._resolve(source)
+            wanted = selection.select(listing, Need(purpose="processor", code=True))
+            attestation = self._attest(listing, work)
+            snapshot = self._quarantine(listing, attestation, wanted.paths, work / "files")
+            found = code.code_of(snapshot)
+            for file in found.files if found else ():
+                place = into / file.path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(snapshot.root / file.path, place)
+            return found
 
     def files(self, source: Source) -> tuple[str, ...]:
         """The names of all files of a source, admitted or not, as the source lists them.
@@ -338,6 +365,7 @@ class Gate:
             self.policy.topics(source).scope,
             selection.VERSION,
             *((need.framework,) if need.framework else ()),
+            *(("code",) if need.code else ()),
             *need.files,
         )
         return AdmissionKey(
@@ -536,9 +564,12 @@ class Gate:
                 allow=topics.pickles.allow,
                 examine=confined.examine,
             )
+        approved = policy.approved_code(topics, listing.source.repository) if need.code else None
         verdict, approval = policy.decide(
             str(listing.source), listing, attestation, snapshot, report, self.policy,
-            mended=MENDS, confined=confined.tier.full,
+            mended=MENDS, confined=confined.tier.full, remote_code_requested=need.code,
+            code=code.code_of(snapshot) if need.code and snapshot else None,
+            approved_code=approved,
             signing=operator.configured(self.settings.home) is not None,
             circumstances=circumstances,
             today=self.clock().date(),
@@ -611,6 +642,14 @@ def _read_signature(path: Path, listing: Listing) -> DetachedSignature:
     except OSError as error:
         raise UsageError(f"the signature {path}: {error.strerror or error}") from error
     return DetachedSignature(name=path.name, data=data, path=inside, asked=True)
+
+
+def _with_code(artifact: Artifact, found: CodeSet) -> Artifact:
+    """The artifact with the manifest of its approved code."""
+    data = code.manifest(found)
+    (artifact.root / code.MANIFEST).write_bytes(data)
+    made = ArtifactFile(path=code.MANIFEST, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    return dataclasses.replace(artifact, files=(*artifact.files, made))
 
 
 def _broken(attestation: Attestation, error: TamperedError) -> Attestation:

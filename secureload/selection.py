@@ -194,7 +194,7 @@ _REASONS: tuple[tuple[_Reason, str], ...] = (
 
 
 def _why_left(name: str, weights: frozenset[str], folder: str, need: Need) -> str:
-    if name in weights:
+    if name in weights or (need.code and name.endswith(".py")):
         return ""
     path = PurePosixPath(name.lower())
     for applies, why in _REASONS:

@@ -26,6 +26,7 @@ _VERBS = {
     "verify": "Say who signed a model, and prove the chain down to its bytes.",
     "convert": "Convert legacy weights to safetensors; nothing is executed.",
     "explain": "Print what a pickle would do, step by step.",
+    "code": "Read, digest and approve a repository's own Python.",
     "trust": "Add keys to trust roots, and show what they hold.",
     "policy": "Check, show and test trust policies.",
     "waiver": "Write, list and check waivers of findings.",

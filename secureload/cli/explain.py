@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 _HELP = """Print what the pickles in a file would do, with our verdict on every step.
 
+Of Python source, a .py file or a folder of them, print what it imports, calls and defines.
+
 \b
 Examples:
   secureload explain pytorch_model.bin
   secureload explain suspicious.pkl --format json
+  secureload explain modeling_custom.py
 
 The program is reconstructed by reading; nothing is unpickled, imported or run. The exit code
 is that of `secureload scan FILE`, or 2 when there is no pickle in it.
@@ -46,6 +49,9 @@ def command(file: Path, policy_name: str | None, most: int, format_: str) -> int
     from secureload.flow import Source
     from secureload.policy import judge_report, scan_options
 
+    sources = _sources(file)
+    if sources:
+        return _explain_sources(file, sources, format_)
     policy = load_policy(policy_name)
     options = scan_options(policy.topics(Source(kind="local", location="")))
     if not file.is_file():
@@ -77,6 +83,42 @@ def command(file: Path, policy_name: str | None, most: int, format_: str) -> int
         fail(f"{file}: there is no pickle in it", f"`secureload scan {file}` says what it is")
         return 2
     return exit_code(judgement.decision)
+
+
+def _sources(file: Path) -> list[Path]:
+    if file.is_dir():
+        return sorted(path for path in file.rglob("*.py") if path.is_file())
+    return [file] if file.suffix == ".py" and file.is_file() else []
+
+
+def _explain_sources(asked: Path, paths: list[Path], format_: str) -> int:
+    """Explain Python source; exit code 1 where any of it is known to be dangerous."""
+    from scanner.source import explain_source
+
+    found = {path: explain_source(path.read_bytes()) for path in paths}
+    if format_ == "json":
+        show_json(
+            {
+                "schema": "secureload.source-explanation/1",
+                "path": str(asked),
+                "files": [
+                    {
+                        "path": str(path),
+                        "lines": [
+                            {"line": each.line, "does": each.does, "dangerous": each.dangerous}
+                            for each in lines
+                        ],
+                    }
+                    for path, lines in found.items()
+                ],
+            }
+        )
+    else:
+        for path, lines in found.items():
+            say(click.style(f"# {printable(str(path))}", bold=True))
+            for each in lines:
+                say(click.style(printable(str(each)), fg="red" if each.dangerous else None))
+    return 1 if any(each.dangerous for lines in found.values() for each in lines) else 0
 
 
 def _plain(program: Program) -> dict[str, object]:

@@ -22,6 +22,7 @@ from secureload.policy.decide import (
 from secureload.policy.excuses import fingerprint
 
 if TYPE_CHECKING:
+    from secureload.policy.code import approved_code
     from secureload.policy.document import Policy, Rule, load, with_trust_roots, with_waivers
     from secureload.policy.topics import Topics
     from secureload.policy.waivers import Waiver
@@ -34,6 +35,7 @@ __all__ = [
     "Topics",
     "Waiver",
     "accept",
+    "approved_code",
     "decide",
     "decide_early",
     "fingerprint",
@@ -49,6 +51,7 @@ _LATER = {
     "Policy": "secureload.policy.document",
     "Rule": "secureload.policy.document",
     "Topics": "secureload.policy.topics",
+    "approved_code": "secureload.policy.code",
     "load": "secureload.policy.document",
     "Waiver": "secureload.policy.waivers",
     "with_trust_roots": "secureload.policy.document",

@@ -17,6 +17,7 @@ from secureload.flow import (
     Approval,
     Attestation,
     Circumstances,
+    CodeSet,
     Decision,
     Listing,
     Reason,
@@ -61,6 +62,8 @@ def decide(
     *,
     mended: frozenset[str] = frozenset(),
     remote_code_requested: bool = False,
+    code: CodeSet | None = None,
+    approved_code: frozenset[str] | None = None,
     confined: bool = False,
     signing: bool = True,
     circumstances: Circumstances | None = None,
@@ -71,15 +74,16 @@ def decide(
     `mended` names the rules whose findings the later stages remove from what is loaded (a
     key scrubbed from a configuration): those only warn. `confined` says that the files were
     read in full confinement, `signing` that there is a key to sign evidence with, `today` on which
-    day (UTC) waivers must be current: without it none counts. Without snapshot and report there
-    is never an approval.
+    day (UTC) waivers must be current: without it none counts. `code` is the repository's
+    Python, where it is asked for, and `approved_code` the digests that the policy has for it.
+    Without snapshot and report there is never an approval.
     """
     topics = policy.topics(listing.source)
     objections = [
         *_before_bytes(listing, policy, None, circumstances or Circumstances()),
         *identity.objections(attestation, topics),
         *standing.licences(circumstances or Circumstances(), topics),
-        *_remote_code(listing, requested=remote_code_requested),
+        *_remote_code(listing, code, approved_code, requested=remote_code_requested),
         *_evidence(topics, signing=signing),
     ]
     if snapshot is not None:
@@ -94,7 +98,9 @@ def decide(
             digests=digests,
             today=today,
         )
-        objections += _scanned(report, topics, mended, excuses)
+        runs = code is not None and code.digest in (approved_code or ())
+        reviewed = frozenset(file.path for file in code.files) if code and runs else frozenset()
+        objections += _scanned(report, topics, mended, excuses, reviewed)
     if snapshot is not None and report is not None:
         objections += _coverage(snapshot, report)
     elif not any(objection.action == "deny" for objection in objections):
@@ -302,18 +308,29 @@ def _revision(listing: Listing, topics: Topics) -> Iterator[Objection]:
         )
 
 
-def _remote_code(listing: Listing, *, requested: bool) -> Iterator[Objection]:
-    code = [claim.path for claim in listing.claims if claim.path.endswith(".py")]
-    if requested and code:
-        yield Objection(
-            reason=Reason(
-                rule="remote-code",
-                message="`trust_remote_code` would run this repository's Python",
-                subject=", ".join(code),
-                setting="spec.remoteCode: forbid",
-            ),
-            always=True,
-        )
+def _remote_code(
+    listing: Listing, code: CodeSet | None, approved: frozenset[str] | None, *, requested: bool
+) -> Iterator[Objection]:
+    paths = [claim.path for claim in listing.claims if claim.path.endswith(".py")]
+    if not requested or not paths:
+        return
+    setting = "spec.remoteCode: forbid"
+    if approved is None:
+        message = "`trust_remote_code` would run this repository's Python"
+        subject = ", ".join(paths)
+    elif code is None or code.digest not in approved:
+        digest = code.digest if code else "not read"
+        message = f"no approval of this code: all of it together is {digest}"
+        subject, setting = ", ".join(paths), "spec.remoteCode.mode: approved-digests"
+    elif code.astray:
+        message = "a configuration names code that is not among the approved files"
+        subject, setting = ", ".join(code.astray), "spec.remoteCode.mode: approved-digests"
+    else:
+        message = f"runs its own code, approved as {code.digest}"
+        yield Objection(reason=Reason(rule="remote-code", message=message), action="warn")
+        return
+    reason = Reason(rule="remote-code", message=message, subject=subject, setting=setting)
+    yield Objection(reason=reason, always=True)
 
 
 def _confinement(topics: Topics, *, confined: bool) -> Iterator[Objection]:
@@ -360,10 +377,19 @@ def _over(size: int, limit: Size) -> bool:
 
 
 def _scanned(
-    report: Report, topics: Topics, mended: frozenset[str], excuses: Excuses
+    report: Report,
+    topics: Topics,
+    mended: frozenset[str],
+    excuses: Excuses,
+    reviewed: frozenset[str] = frozenset(),
 ) -> Iterator[Objection]:
     for file in report:
         yield from _format(file, topics)
+        if file.path in reviewed:  # somebody has read these very bytes and said yes
+            for finding in file.findings:
+                if finding.severity is not Severity.INFO:
+                    yield Objection(reason=_found(file, finding, ""), action="warn")
+            continue
         spoken = False
         for finding in file.findings:
             if finding.severity is Severity.INFO:

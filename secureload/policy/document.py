@@ -22,7 +22,15 @@ from secureload.errors import PolicyError
 from secureload.flow import PolicyId, Source
 from secureload.policy import waivers
 from secureload.policy.compiled import SHIPPED, shipped_folder
-from secureload.policy.topics import Match, Name, Topics, layered, partial, tightened
+from secureload.policy.topics import (
+    Match,
+    Name,
+    RemoteCode,
+    Topics,
+    layered,
+    partial,
+    tightened,
+)
 from secureload.policy.waivers import Waiver
 from secureload.settings import Settings
 
@@ -262,8 +270,10 @@ def _read(path: Path, state: tuple[int, ...], today: dt.date) -> Policy:
         files = own.get("waivers", {}).get("files")
         if files is not None:
             own["waivers"]["files"] = [_absolute(name, origin.parent) for name in files]
+        if isinstance(own.get("remoteCode"), dict):
+            own["remoteCode"]["file"] = _absolute(own["remoteCode"]["file"], origin.parent)
         plain = layered(plain, own)
-        rules.extend(_rule(rule) for rule in layer.spec.rules)
+        rules.extend(_rule(rule, origin.parent) for rule in layer.spec.rules)
     base = msgspec.convert(plain, Topics)
     _check_pickles(path, base, "spec")
     for rule in rules:
@@ -295,10 +305,14 @@ def _absolute(root: str, folder: Path) -> str:
     return os.path.abspath(folder / Path(root).expanduser())  # noqa: PTH100  no symlink resolved
 
 
-def _rule(rule: Any) -> Rule:
+def _rule(rule: Any, folder: Path) -> Rule:
     settings = _RuleSettings(
         **{name: getattr(rule, name) for name in _RuleSettings.__struct_fields__}
     )
+    code = settings.remote_code
+    if isinstance(code, RemoteCode):
+        named = msgspec.structs.replace(code, file=_absolute(code.file, folder))
+        settings = msgspec.structs.replace(settings, remote_code=named)
     return Rule(name=rule.name, match=rule.match, settings=settings, deny=rule.deny)
 
 
@@ -346,6 +360,9 @@ def _sealed(policy: Policy) -> Policy:
     document["spec"]["identity"]["trustRoots"] = sorted(roots - {""})
     current = [waiver for waiver in policy.waivers if waiver.current(policy.today)]
     document["spec"]["waivers"]["files"] = sorted(waiver.digest for waiver in current)
+    for spec in (document["spec"], *document["spec"]["rules"]):
+        if isinstance(spec.get("remoteCode"), dict):
+            spec["remoteCode"]["file"] = _digest_of_approvals(Path(spec["remoteCode"]["file"]))
     canonical = msgspec.json.encode(document, order="sorted")
     digest = f"sha256:{hashlib.sha256(canonical).hexdigest()}"
     return replace(policy, id=PolicyId(name=policy.id.name, digest=digest))
@@ -375,6 +392,17 @@ def _digest_of_trust_root(path: Path) -> str:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PolicyError(f"trust root {path}: not readable as YAML: {error}") from error
     return f"sha256:{total.hexdigest()}"
+
+
+def _digest_of_approvals(path: Path) -> str:
+    """Hash a file of approved code, after reading it."""
+    from secureload.policy.code import approvals
+
+    approvals(path)  # what is wrong with it is said here, not at the first load
+    try:
+        return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    except OSError as error:
+        raise PolicyError(f"{path}: {error.strerror}") from error
 
 
 def _only_verifiers(root: Any) -> bool:

@@ -222,6 +222,13 @@ class Evidence(Topic, frozen=True, kw_only=True):
     sign: Literal["preferred", "required"] = "preferred"
 
 
+class RemoteCode(Topic, frozen=True, kw_only=True):
+    """Run a repository's Python where the digest of all of it is in `file` (`CodeApprovals`)."""
+
+    mode: Literal["approved-digests"]
+    file: Name
+
+
 class Topics(Topic, frozen=True, kw_only=True):
     """Everything a policy says once what it extends and what it leaves out are filled in.
 
@@ -240,7 +247,7 @@ class Topics(Topic, frozen=True, kw_only=True):
     formats: Formats = Formats()
     pickles: Pickles = Pickles()
     verdicts: Verdicts = Verdicts()
-    remote_code: Literal["forbid"] = "forbid"
+    remote_code: Literal["forbid"] | RemoteCode = "forbid"
     licences: Licences = Licences()
     hub_signals: HubSignals = HubSignals()
     limits: Limits = Limits()
@@ -323,6 +330,8 @@ def tightened(base: _T, over: Any) -> _T:
 
 
 def _stricter(name: str, kind: Any, mine: Any, theirs: Any) -> Any:
+    if name == "remote_code":  # two files approve nothing together
+        return mine if mine == theirs else "forbid"
     if isinstance(mine, Topic):
         return tightened(mine, theirs)
     if get_origin(kind) is Literal:

@@ -90,15 +90,17 @@ def refuse_arguments(name: str, kwargs: Mapping[str, Any], forbidden: Mapping[st
             raise UsageError(f"{name}: {key}={kwargs[key]!r} is not accepted: {why}")
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, but: frozenset[Path] = frozenset()) -> None:
     """Require that a folder about to be loaded holds only what an admitted folder may hold.
+
+    `but` are files that may be there all the same.
 
     Raises:
         IntegrityError: it does not exist, or holds a pickle, code or a foreign shard.
     """
     if not folder.is_dir():
         raise IntegrityError(f"{folder} is not in the admitted model", hint="check `subfolder`")
-    _check(path for path in folder.iterdir())
+    _check(path for path in folder.iterdir() if path not in but)
 
 
 def check_tree(folder: Path) -> None:

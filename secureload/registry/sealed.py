@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,28 @@ class SealedFolder:
         except BaseException:
             self.close()
             raise
+
+    def complete(
+        self, entry: CacheEntry, left: Iterable[str], instead: Mapping[str, bytes]
+    ) -> None:
+        """Add the files that were left, as names of the cache's own, and replace others.
+
+        What is `instead` of a file is sealed too.
+        """
+        for folder, _, _ in os.walk(self.path):
+            Path(folder).chmod(0o700)
+        for path in left:
+            name = self.path / path
+            name.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            name.symlink_to(entry.path / path)
+        for path, data in instead.items():
+            memory = os.memfd_create(path[-200:], os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            os.write(memory, data)
+            _seal(memory, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+            os.close(self._open[path])
+            self._open[path] = memory
+            (self.path / path).unlink()
+            (self.path / path).symlink_to(f"/proc/{os.getpid()}/fd/{memory}")
 
     def _seal(self, entry: CacheEntry, file: ArtifactFile) -> None:
         memory = self._open[file.path] = _sealed(entry, file)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from secureload.errors import IntegrityError, SecureloadError, UsageError
 from secureload.flow import CacheEntry, Need
+from secureload.registry import code
 from secureload.registry.backstop import guard
 from secureload.registry.library import Call, Library, check_folder
 from secureload.registry.sealed import handed
@@ -127,13 +128,16 @@ def load(
     is_model = class_name not in _PROCESSORS
     passed = checked(class_name, dict(kwargs or {}))
     subfolder = str(passed.get("subfolder") or "")
-    check_folder(entry.path / subfolder)
+    own = frozenset(entry.path / path for path in code.code_files(entry))
+    check_folder(entry.path / subfolder, but=own)
     passed |= {"local_files_only": True, "trust_remote_code": False}
     if is_model:
         passed |= {"use_safetensors": True, "weights_only": True}
     if class_name == "AutoConfig" and passed.get("return_unused_kwargs"):
         passed.pop("trust_remote_code")  # AutoConfig would hand it back as unused
         passed.pop("local_files_only")
+    if own:
+        return _with_code(_from_pretrained(cls, class_name), entry, args, passed)
     if entry.hash_on_load and class_name.startswith("AutoModel"):
         built = _streamed(cls, entry, args, passed)
         if built is not None:
@@ -141,6 +145,16 @@ def load(
     from_pretrained = _from_pretrained(cls, class_name)
     with handed(entry) as give, guard():
         return give(from_pretrained(str(give.path), *args, **passed))
+
+
+def _with_code(
+    from_pretrained: Callable[..., Any], entry: CacheEntry, args: tuple[Any, ...], passed: Any
+) -> Any:
+    """Build with the repository's own code, which the policy approved by its digest."""
+    if "trust_remote_code" in passed:
+        passed = passed | {"trust_remote_code": True}
+    with code.running(entry) as (folder, give), guard():
+        return give(from_pretrained(str(folder), *args, **passed))
 
 
 def _streamed(cls: Any, entry: CacheEntry, args: tuple[Any, ...], passed: dict[str, Any]) -> Any:

@@ -62,3 +62,18 @@ def test_a_file_without_pickles_has_nothing_to_explain(shell: Shell, tmp_path: P
     said = shell("explain", tmp_path / "fine.json")
     assert said.code == 2
     assert "no pickle" in said.err
+
+
+def test_python_source_is_explained_file_by_file(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "good.py").write_text("import math\n\n\ndef f():\n    return math.pi\n")
+    (tmp_path / "bad.py").write_text("import os\nos.system('id')\n")
+    said = shell("explain", tmp_path / "good.py")
+    assert said.code == 0
+    assert "imports math" in said.out
+    said = shell("explain", tmp_path)
+    assert said.code == 1
+    assert "calls os.system while imported  DANGEROUS" in said.out
+    said = shell("explain", tmp_path, "--format", "json")
+    files = {Path(file["path"]).name: file["lines"] for file in said.json["files"]}
+    assert files["good.py"][0] == {"line": 1, "does": "imports math", "dangerous": False}
+    assert [line["dangerous"] for line in files["bad.py"]] == [False, True]

@@ -34,6 +34,10 @@ _SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "prefer": _DEMANDS,
     "monotonic": st.booleans(),
     "min_age": st.sampled_from(["30m", "2h", "14d"]),
+    "remote_code": st.one_of(
+        st.just("forbid"),
+        st.sampled_from(["a", "b"]).map(lambda file: {"mode": "approved-digests", "file": file}),
+    ),
 }
 _NAMES = st.lists(st.sampled_from(["a", "b", "c"]), unique=True).map(tuple)
 
