@@ -626,7 +626,7 @@ def _native() -> Iterator[Technique]:
         origin="x.so")), proof="import")  # fmt: skip
     yield t(call("ctypes:string_at", 0, 0), runs=False)
     yield t(call("ctypes:memmove", 0, 0, 0), runs=False)
-    yield t(call("cffi:FFI"), needs="cffi")
+    yield t(call("cffi:FFI"), needs="cffi", runs=False)
 
 
 def _dotted() -> Iterator[Technique]:
