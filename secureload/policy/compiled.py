@@ -85,7 +85,7 @@ def compile_shipped() -> None:
         policy = shipped(name)
         kept[name] = {"digest": policy.id.digest, "topics": _plain(policy.base, msgspec.Struct)}
     temporary = _FILE.with_suffix(f".{os.getpid()}")
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, TypeError):  # what JSON cannot say is read as YAML
         temporary.write_text(json.dumps(kept), "utf-8")
         temporary.replace(_FILE)
 
@@ -119,4 +119,6 @@ def _plain(value: Any, struct: type) -> Any:
     if isinstance(value, struct):
         names: tuple[str, ...] = value.__struct_fields__  # type: ignore[attr-defined]
         return {name: _plain(getattr(value, name), struct) for name in names}
+    if isinstance(value, tuple):
+        return [_plain(one, struct) for one in value]
     return value

@@ -61,6 +61,13 @@ def test_it_judges_as_the_policy_does(settings: Settings, name: str) -> None:
     assert policy.scan_options(short.topics(HERE)) == policy.scan_options(whole.topics(HERE))
 
 
+def test_settings_within_lists_are_kept_too(settings: Settings) -> None:
+    class Inner(msgspec.Struct):
+        name: str
+
+    assert module._plain((Inner(name="a"), ("b",)), msgspec.Struct) == [{"name": "a"}, ["b"]]
+
+
 def test_nothing_is_compiled_until_somebody_does(settings: Settings) -> None:
     assert compiled("default", settings) is None
 
