@@ -154,16 +154,19 @@ def listing(repo: str, commit: str, asked: Asked) -> tuple[str, ...]:
 
 def holds(path: str) -> bool:
     """Whether an absolute path lies in a folder that was admitted under this policy."""
-    from secureload.enforce import judge
+    from secureload.enforce import admitted
 
-    models = str(judge.the_gate().cache.layout.models) + os.sep
     plain = os.path.normpath(path)
+    models = state.models()
     if not plain.startswith(models):
         return False
     name = plain[len(models) :].split(os.sep, 1)[0]
     top = models + name
     if top not in _folders:
-        _folders[top] = _recorded(top)
+        _folders.update(dict.fromkeys(admitted.folders(), True))
+    if top not in _folders:
+        with state.our_own_work():
+            _folders[top] = _recorded(top)
     return _folders[top]
 
 

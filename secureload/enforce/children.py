@@ -24,8 +24,10 @@ PTH = "secureload-enforce.pth"
 """The file that begins enforcement in every interpreter of an installation that asks for it."""
 
 _PYTHON = re.compile(r"(?:python|pypy)(?:\d[\d.]*)?w?(?:\.exe)?")
-_DEAF = re.compile(r"-[bBdOPqRsuvx]*[IES]")
+_DEAF = frozenset("IES")
 """Options of an interpreter that leave out the environment (`-I`, `-E`) or `site` (`-S`)."""
+
+_OPTION = re.compile(r"-(?P<flags>[bBdEhiIOPqRsSuvxV?]+)?(?:(?P<last>[cmXW])(?P<value>.*))?", re.S)
 
 
 def install() -> None:
@@ -88,7 +90,7 @@ def check(executable: Any, argv: Any, env: Any) -> None:
     program = os.fsdecode(executable) if executable else (arguments or [""])[0]
     if not _PYTHON.fullmatch(os.path.basename(program)):  # noqa: PTH119
         return
-    given = [argument for argument in _options(arguments[1:]) if _DEAF.match(argument)]
+    given = deaf_options(arguments[1:])
     if not given or _sees_pth(program, given):
         return
     from secureload.enforce import judge
@@ -109,15 +111,24 @@ def _texts(argv: Any) -> list[str]:
     return []
 
 
-def _options(arguments: Sequence[str]) -> list[str]:
-    """The options of the interpreter: those before a script, `-c` or `-m`."""
+def deaf_options(arguments: Sequence[str]) -> list[str]:
+    """The options of an interpreter, before a script, `-c` or `-m`, that leave us out."""
     found = []
-    for argument in arguments:
-        if not argument.startswith("-") or argument == "-":
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--check-hash-based-pycs":
+            next(rest, None)
+        if argument.startswith("--"):
+            continue
+        option = _OPTION.fullmatch(argument)
+        if option is None or argument == "-":
             break
-        found.append(argument)
-        if not argument.startswith("--") and argument[-1] in "cmXW":
+        if _DEAF & set(option["flags"] or ""):
+            found.append(argument)
+        if option["last"] in {"c", "m"}:
             break
+        if option["last"] and not option["value"]:
+            next(rest, None)
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from secureload.enforce import admissions, state
+from secureload.enforce import admissions, admitted, state
 from secureload.enforce.divert import divert_in
 from secureload.enforce.imports import FINDER
 
@@ -96,6 +96,7 @@ ENTRIES: dict[str, tuple[Entry, ...]] = {
 
 def install() -> None:
     """Hook each entry point as soon as its module is loaded."""
+    FINDER.before.update(dict.fromkeys(admitted.LIBRARIES, admitted.look_ahead))
     for module, entries in ENTRIES.items():
         FINDER.add(module, functools.partial(_hook, entries))
 
@@ -117,6 +118,8 @@ def _redirecting(entry: Entry) -> Callable[[Callable[..., Any]], Callable[..., A
             if state.doing.inside or not isinstance(given, (str, os.PathLike)):
                 return original(*args, **options)
             reference = os.fspath(given)
+            if admissions.holds(os.path.abspath(reference)):  # noqa: PTH100
+                return original(*args, **options)
             need = _need(entry, options)
             if os.path.isdir(reference):  # noqa: PTH112  as the libraries ask
                 admitted = admissions.folder(str(reference), need)

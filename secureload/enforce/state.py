@@ -151,6 +151,14 @@ def current() -> Enforcement:
     return _current
 
 
+def models() -> str:
+    """Where admitted folders lie, with a separator at its end."""
+    from secureload.settings import Settings
+
+    restore()
+    return str(Settings.from_environment().home / "models") + os.sep
+
+
 def active() -> bool:
     """Whether enforcement is on in this process."""
     return _current is not None
