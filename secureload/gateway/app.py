@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio.to_thread
 
+from secureload.cache import work
 from secureload.errors import SecureloadError
 from secureload.gateway import aside
 from secureload.gateway.admissions import Admissions
@@ -153,6 +154,8 @@ class App:
             await self.parts.admissions.close()
             await self.parts.jobs.close()
             await self.parts.loads.close()
+            # A worker that hung in a read was ended hard, and left its folder.
+            await aside.aside(work.sweep, self.parts.catalogue.cache.layout)
 
     # -- one request ---------------------------------------------------------------------
 
