@@ -130,8 +130,8 @@ def _read(carried: Bundle, trusted: Policy, source: Source | None) -> _Said:
             continue
         try:
             data = bundle.document(carried, name)
-        except (EvidenceError, OSError) as error:
-            problems.append(_problem(f"cannot be read: {error}", name))
+        except EvidenceError as error:
+            problems.append(_problem(error.message, name))
             continue
         if hashlib.sha256(data).hexdigest() != sha256:
             problems.append(_problem("is not the document that the summary names", name))

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
 from secureload.digests import open_regular
-from secureload.errors import EvidenceError
+from secureload.errors import EvidenceError, SecureloadError
 from secureload.evidence.kept import VSA
 from secureload.flow import ArtifactFile
 
@@ -33,9 +33,6 @@ class Bundle(Protocol):
 
     def files(self) -> frozenset[str]:
         """The paths of the model's files, relative with `/`."""
-
-    def documents(self) -> frozenset[str]:
-        """The names of the documents about it."""
 
     def open_file(self, path: str) -> IO[bytes]:
         """A file of the model, at its start."""
@@ -80,11 +77,16 @@ def document(bundle: Bundle, name: str) -> bytes:
     """The bytes of one document.
 
     Raises:
-        EvidenceError: it is missing or too large.
-        OSError: it cannot be read.
+        EvidenceError: it is missing, too large, or cannot be read.
     """
-    with bundle.open_document(name) as stream:
-        data = stream.read(_MAX_DOCUMENT_BYTES + 1)
+    try:
+        with bundle.open_document(name) as stream:
+            data = stream.read(_MAX_DOCUMENT_BYTES + 1)
+    except SecureloadError:
+        raise
+    except (OSError, tarfile.TarError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise EvidenceError(f"evidence `{name}` cannot be read: {why}") from error
     if len(data) > _MAX_DOCUMENT_BYTES:
         raise EvidenceError(f"evidence `{name}` is larger than {_MAX_DOCUMENT_BYTES} bytes")
     return data
@@ -105,7 +107,7 @@ def take(bundle: Bundle, file: ArtifactFile, root: Path) -> str:
     except (EvidenceError, OSError) as error:
         return str(getattr(error, "message", "") or error.strerror or error)
     with source, target.open("xb") as written:
-        while chunk := source.read(_STEP):
+        while chunk := _next(source):
             done += len(chunk)
             if done > file.size:
                 break
@@ -118,6 +120,14 @@ def take(bundle: Bundle, file: ArtifactFile, root: Path) -> str:
     return ""
 
 
+def _next(source: IO[bytes]) -> bytes:
+    """The next bytes; a tar file that ends too early just ends, and the size tells."""
+    try:
+        return source.read(_STEP)
+    except tarfile.TarError:
+        return b""
+
+
 @dataclass(frozen=True)
 class _Folder:
     model: Path
@@ -128,9 +138,6 @@ class _Folder:
         for folder, _, names in os.walk(self.model):
             found |= {(Path(folder) / name).relative_to(self.model).as_posix() for name in names}
         return frozenset(found)
-
-    def documents(self) -> frozenset[str]:
-        return frozenset(path.name for path in self.evidence.iterdir() if path.is_file())
 
     def open_file(self, path: str) -> IO[bytes]:
         return _open(self.model / path)
@@ -156,9 +163,6 @@ class _Tar:
 
     def files(self) -> frozenset[str]:
         return self._below(MODEL)
-
-    def documents(self) -> frozenset[str]:
-        return self._below(EVIDENCE)
 
     def open_file(self, path: str) -> IO[bytes]:
         return self._open(f"{MODEL}/{path}")
