@@ -1,4 +1,4 @@
-"""A model folder that would make the loading library leave it: refused, or nothing follows.
+"""A model folder that would make the loading library leave it: refused, or the lead is gone.
 
 In each case the folder is a good model with one thing added that transformers follows by
 itself. What lies outside is a checkpoint that leaves a mark when it is unpickled, a module
@@ -18,12 +18,25 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import secureload
-from secureload.errors import SecureloadError
+from secureload.errors import ConversionError, Refused, SecureloadError, SourceError
 from tests.builders import models
 from tests.servers.hub import LocalHub
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DISTILBERT = FIXTURES / "distilbert-sequence"
+
+_LEADS_OUT = {
+    "transformers_weights",
+    "auto_map",
+    "custom_pipelines",
+    "attn_implementation",
+    "_attn_implementation",
+    "_attn_implementation_internal",
+    "_experts_implementation",
+    "trust_remote_code",
+    "configuration_files",
+}
+"""Keys that transformers follows by itself; an admitted configuration has none of them."""
 
 
 @pytest.fixture
@@ -58,13 +71,9 @@ def edit(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**document, **changes}))
 
 
-def loads_as_recorded_or_is_refused(folder: Path, marker: Path) -> bool:
-    """Load through the gate; True when it loaded, and then it answered as it should."""
-    try:
-        model = secureload.AutoModelForSequenceClassification.from_pretrained(folder)
-    except SecureloadError:
-        assert not marker.exists()
-        return False
+def loads_as_recorded(folder: Path, marker: Path) -> None:
+    """Load through the gate; the model must answer as it did when it was recorded."""
+    model = secureload.AutoModelForSequenceClassification.from_pretrained(folder)
     tensors = load_file(DISTILBERT / "expected.safetensors")
     with torch.no_grad():
         made = model.eval()(
@@ -72,7 +81,15 @@ def loads_as_recorded_or_is_refused(folder: Path, marker: Path) -> bool:
         ).logits
     torch.testing.assert_close(made, tensors["pytorch.logits"], atol=1e-5, rtol=1e-5)
     assert not marker.exists()
-    return True
+
+
+def is_refused(folder: Path, marker: Path, error: type[SecureloadError], *rules: str) -> None:
+    """Loading through the gate ends in this error, and for these rules among others."""
+    with pytest.raises(error) as refused:
+        secureload.AutoModelForSequenceClassification.from_pretrained(folder)
+    if isinstance(refused.value, Refused):
+        assert set(rules) <= refused.value.verdict.rules
+    assert not marker.exists()
 
 
 @pytest.mark.parametrize(
@@ -88,8 +105,6 @@ def loads_as_recorded_or_is_refused(folder: Path, marker: Path) -> bool:
         {"_attn_implementation_internal": "org/kernel"},
         {"_experts_implementation": "org/kernel"},
         {"trust_remote_code": True},
-        {"quantization_config": {"quant_method": "eetq"}},
-        {"quantization_config": {"quant_method": "metal"}},
         {"configuration_files": ["../outside/config.4.0.0.json"]},
     ],
     ids=str,
@@ -99,7 +114,18 @@ def test_a_config_that_leads_out_is_not_followed(
 ) -> None:
     shutil.copy(folder.parent / "outside" / "weights.bin", folder.parent / "adapter_model.bin")
     edit(folder / "config.json", **changes)
-    loads_as_recorded_or_is_refused(folder, marker)
+    loads_as_recorded(folder, marker)
+    kept = json.loads((secureload.admit(folder).path / "config.json").read_text())
+    assert not kept.keys() & _LEADS_OUT
+    assert hub.count() == 0
+
+
+@pytest.mark.parametrize("method", ["eetq", "metal"])
+def test_a_quantisation_that_fetches_kernels_is_refused(
+    method: str, folder: Path, marker: Path, hub: LocalHub
+) -> None:
+    edit(folder / "config.json", quantization_config={"quant_method": method})
+    is_refused(folder, marker, ConversionError)
     assert hub.count() == 0
 
 
@@ -107,7 +133,7 @@ def test_a_config_that_names_code_still_loads_with_the_built_in_class(
     folder: Path, marker: Path
 ) -> None:
     edit(folder / "config.json", auto_map={"AutoConfig": "code.Config"})
-    assert loads_as_recorded_or_is_refused(folder, marker)
+    loads_as_recorded(folder, marker)
 
 
 def test_an_unknown_architecture_with_code_is_an_error_and_the_code_does_not_run(
@@ -128,7 +154,7 @@ def test_an_index_that_leaves_the_folder_is_refused(shard: str, folder: Path, ma
     shard = shard.replace("{outside}", str(folder.parent / "outside" / "other.safetensors"))
     (folder / "model.safetensors").unlink()
     edit(folder / "model.safetensors.index.json", weight_map=dict.fromkeys(names, shard))
-    assert not loads_as_recorded_or_is_refused(folder, marker)
+    is_refused(folder, marker, Refused, "index-leaves-folder")
 
 
 def test_an_index_that_calls_a_pickle_safetensors_is_refused(folder: Path, marker: Path) -> None:
@@ -137,21 +163,14 @@ def test_an_index_that_calls_a_pickle_safetensors_is_refused(folder: Path, marke
     shutil.copy(folder.parent / "outside" / "weights.bin", folder / "pytorch_model.bin")
     weight_map = dict.fromkeys(names, "pytorch_model.bin")
     edit(folder / "model.safetensors.index.json", weight_map=weight_map)
-    assert not loads_as_recorded_or_is_refused(folder, marker)
+    is_refused(folder, marker, Refused, "index-leaves-folder")
 
 
 @pytest.mark.parametrize("linked", ["model.safetensors", "config.json"])
-def test_a_link_out_of_the_folder_is_not_followed_into_the_cache(
-    linked: str, folder: Path, marker: Path
-) -> None:
-    secret = folder.parent / "secret"
-    shutil.move(folder / linked, secret)
+def test_a_link_out_of_the_folder_is_refused(linked: str, folder: Path, marker: Path) -> None:
+    shutil.move(folder / linked, folder.parent / "secret")
     (folder / linked).symlink_to("../secret")
-    if loads_as_recorded_or_is_refused(folder, marker):
-        kept = secureload.admit(folder).path / linked
-        before = kept.read_bytes()
-        secret.write_bytes(b"changed")
-        assert kept.read_bytes() == before
+    is_refused(folder, marker, SourceError)
 
 
 def test_a_shard_name_that_takes_over_does_not_decide_what_loads(
@@ -159,25 +178,28 @@ def test_a_shard_name_that_takes_over_does_not_decide_what_loads(
 ) -> None:
     taken = folder / "shard-00001-model-00001-of-00001.safetensors"
     shutil.copy(folder.parent / "outside" / "other.safetensors", taken)
-    loads_as_recorded_or_is_refused(folder, marker)
+    loads_as_recorded(folder, marker)
+    assert not (secureload.admit(folder).path / taken.name).exists()
 
 
 def test_code_for_generation_does_not_run(folder: Path, marker: Path) -> None:
     (folder / "custom_generate").mkdir()
     (folder / "custom_generate" / "generate.py").write_text(f"open({str(marker)!r}, 'w')")
-    loads_as_recorded_or_is_refused(folder, marker)
+    loads_as_recorded(folder, marker)
+    assert not (secureload.admit(folder).path / "custom_generate").exists()
 
 
 @pytest.mark.parametrize("name", ["spk_dict.pt", "adapter.eng.bin", "training_args.bin"])
 def test_a_pickle_beside_the_weights_is_not_loaded(name: str, folder: Path, marker: Path) -> None:
     shutil.copy(folder.parent / "outside" / "weights.bin", folder / name)
-    loads_as_recorded_or_is_refused(folder, marker)
+    loads_as_recorded(folder, marker)
+    assert not (secureload.admit(folder).path / name).exists()
 
 
 def test_an_adapter_beside_the_model_is_not_unpickled(folder: Path, marker: Path) -> None:
     edit(folder / "adapter_config.json", base_model_name_or_path="org/base", peft_type="LORA")
     shutil.copy(folder.parent / "outside" / "weights.bin", folder / "adapter_model.bin")
-    assert not loads_as_recorded_or_is_refused(folder, marker)
+    is_refused(folder, marker, Refused, "runs-shell")
 
 
 def test_an_audio_tokenizer_from_elsewhere_is_not_fetched(
@@ -218,5 +240,5 @@ def test_a_backbone_from_another_repository_is_refused(
     folder: Path, marker: Path, hub: LocalHub
 ) -> None:
     edit(folder / "config.json", backbone="org/backbone", use_pretrained_backbone=True)
-    assert not loads_as_recorded_or_is_refused(folder, marker)
+    is_refused(folder, marker, ConversionError)
     assert hub.count() == 0
