@@ -17,6 +17,7 @@ from secureload.flow import (
     FileClaim,
     Link,
     Listing,
+    SignatureResult,
     SignatureStatus,
     Signer,
     Snapshot,
@@ -31,6 +32,8 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
     signer: Signer | None = None
     chain: tuple[Link, ...] = ()
     detail: str = ""
+    signatures: tuple[SignatureResult, ...] = ()
+    unsigned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +107,8 @@ def _decision(session: Session, row: tables.Verdict) -> Decision:
             signer=said.signer,
             chain=said.chain,
             detail=said.detail,
+            signatures=said.signatures,
+            unsigned=said.unsigned,
         ),
         snapshot=Snapshot(listing=listing, root=Path(row.snapshot_id or ""), files=files),
         report=Report(files=_results(session, row.id, files), ruleset=row.ruleset),

@@ -20,6 +20,7 @@ from secureload.flow import (
     Attestation,
     FileClaim,
     Listing,
+    SignatureResult,
     SignatureStatus,
     Signer,
     Snapshot,
@@ -121,12 +122,14 @@ def _judge(case: _Case, policy: Policy, path: Path) -> Outcome:
         for file in case.files
     )
     signer = None
+    signed: tuple[SignatureResult, ...] = ()
     if case.signature.kind:
         signer = Signer(kind=case.signature.kind, fingerprint=case.signature.fingerprint)
+        signed = (SignatureResult(kind=signer.kind, subject="", status=status, signer=signer),)
     verdict, _ = decide(
         case.name,
         listing,
-        Attestation(status=status, signer=signer),
+        Attestation(status=status, signer=signer, signatures=signed),
         Snapshot(listing=listing, root=Path(), files=stored),
         Report(files=tuple(_result(file) for file in case.files), ruleset="cases"),
         policy,
