@@ -110,6 +110,23 @@ def test_every_format_and_rule_has_its_twin_test(folder: str) -> None:
     assert modules - twins == set()
 
 
+def test_every_library_has_its_twin_test() -> None:
+    folder = ROOT / "secureload" / "registry"
+    modules = {p.stem for p in folder.glob("[a-z]*.py") if "LIBRARY = " in p.read_text("utf-8")}
+    twins = {
+        p.stem.removeprefix("test_") for p in (ROOT / "tests/secureload/registry").glob("*.py")
+    }
+    assert modules >= {
+        "transformers",
+        "diffusers",
+        "sentence_transformers",
+        "timm",
+        "peft",
+        "plain",
+    }
+    assert modules - twins == set()
+
+
 def test_importing_the_scanner_is_light() -> None:
     probe = (
         "import sys, scanner; scanner.scan; "
