@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING
 
-from secureload.registry.library import Library
+if TYPE_CHECKING:
+    from secureload.registry.library import Library
 
 
 @functools.cache
