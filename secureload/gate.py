@@ -366,7 +366,7 @@ class Gate:
             selection.VERSION,
             *((need.framework,) if need.framework else ()),
             *(("code",) if need.code else ()),
-            *need.files,
+            *(f"file:{name}" for name in need.files),
         )
         return AdmissionKey(
             kind=source.kind,

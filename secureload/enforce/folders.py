@@ -166,4 +166,6 @@ def _need(entry: Entry, options: dict[str, Any]) -> Any:
         purpose="processor" if entry.processor else "model",
         subfolder=subfolder if isinstance(subfolder, str) else "",
         variant=variant if isinstance(variant, str) else None,
+        # With it the gate asks whether the policy approves this repository's Python.
+        code=options.get("trust_remote_code") is True,
     )
