@@ -122,9 +122,10 @@ class Need:
 
     `purpose` is `model` (weights and all that goes with them), `processor` (configuration,
     tokenizer, processor: no weights) or `everything`. `subfolder` and `variant` are as in
-    `from_pretrained`. `framework` asks for the weights that TensorFlow or Flax wrote, even
-    where there are PyTorch's. `files` names single files, by path, and then only those are
-    needed. `code`: the repository's own Python as well, which is to run.
+    `from_pretrained`, and the variant `*` means all that there are. `framework` asks for the
+    weights that TensorFlow or Flax wrote, even where there are PyTorch's. `files` names single
+    files, by path, and then only those are needed. `code`: the repository's own Python as
+    well, which is to run.
     """
 
     purpose: Literal["model", "processor", "everything"] = "model"

@@ -8,7 +8,7 @@ another runtime or a human reader uses.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
@@ -77,6 +77,10 @@ _ADAPTER = (
     _Format(stem="adapter_model", suffix=".safetensors"),
     _Format(stem="adapter_model", suffix=".bin"),
 )
+
+
+EVERY_VARIANT = "*"
+"""A need's variant for whoever serves others, and does not know which they will ask for."""
 
 
 def select(listing: Listing, need: Need, *, scope: Scope = "needed") -> Selection:
@@ -154,17 +158,33 @@ def _best(bases: set[str], need: Need) -> set[str]:
     return adapter | model
 
 
-def _first(formats: Iterable[_Format], bases: set[str], variant: str | None) -> set[str]:
+def _first(formats: Sequence[_Format], bases: set[str], variant: str | None) -> set[str]:
     """The files of the first format that is there.
 
     A variant that was asked for goes before the plain weights in any format, because that is
     what transformers would load.
     """
+    if variant == EVERY_VARIANT:
+        kinds = {None, *_variants(formats, bases)}
+        return set().union(*(_first(formats, bases, kind) for kind in kinds))
     for kind in (variant, None) if variant else (None,):
         for form in formats:
             if found := _files(form, bases, kind):
                 return found
     return set()
+
+
+def _variants(formats: Sequence[_Format], bases: set[str]) -> set[str]:
+    """The variants of which a folder has weights in any of these formats."""
+    names = [
+        re.compile(
+            rf"{re.escape(form.stem)}(?:\.(?P<one>[\w-]+){re.escape(form.suffix)}"
+            rf"|{re.escape(form.suffix)}\.index\.(?P<many>[\w-]+)\.json)"
+        )
+        for form in formats
+    ]
+    found = (name.fullmatch(base) for name in names for base in bases)
+    return {match["one"] or match["many"] for match in found if match}
 
 
 def _files(form: _Format, bases: set[str], variant: str | None) -> set[str]:

@@ -26,6 +26,7 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._jobs = Gauge(
             "secureload_jobs", "Jobs not finished.", ["state"], registry=self.registry
         )
@@ -33,8 +34,13 @@ class Metrics:
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one request; `route` is a row's name, empty for a path that is in none."""
         known = method if method in {"GET", "HEAD", "POST", "PUT", "DELETE"} else "other"
-        self._requests.labels(route or "none", known, str(status)).inc()
-        self._seconds.labels(route or "none").observe(seconds)
+        key = (route or "none", known, status)
+        found = self._labelled.get(key)
+        if found is None:
+            counter = self._requests.labels(route or "none", known, str(status))
+            found = self._labelled[key] = (counter, self._seconds.labels(route or "none"))
+        found[0].inc()
+        found[1].observe(seconds)
 
     def text(self, *, running: int, queued: int) -> tuple[bytes, str]:
         """The figures as Prometheus reads them, and their content type."""

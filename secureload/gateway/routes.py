@@ -112,12 +112,20 @@ class Table:
 
     def __init__(self, rows: Iterable[Row] = ROUTES) -> None:
         self.rows = tuple(rows)
-        self._compiled = tuple((row, _compiled(row.template)) for row in self.rows)
+        compiled = [(_first(row.template), row, _compiled(row.template)) for row in self.rows]
+        # By the first segment, because most requests are for `/{repo}/...`, and come last.
+        self._others = tuple((row, pattern) for name, row, pattern in compiled if name is None)
+        self._by_first = {
+            first: tuple((row, pattern) for name, row, pattern in compiled if name in (None, first))
+            for first, _, _ in compiled
+            if first is not None
+        }
 
     def match(self, method: str, raw_path: str) -> Matched | frozenset[str]:
         """The first row for a path as it came, undecoded; else the methods it does have."""
         others: set[str] = set()
-        for row, pattern in self._compiled:
+        first = raw_path[1:].partition("/")[0]
+        for row, pattern in self._by_first.get(first, self._others):
             found = pattern.fullmatch(raw_path)
             if found is None:
                 continue
@@ -126,6 +134,12 @@ class Table:
                 return Matched(row=row, fields=fields)
             others |= row.methods
         return frozenset(others)
+
+
+def _first(template: str) -> str | None:
+    """The first segment of a template, None where it is a field."""
+    segment = template[1:].partition("/")[0]
+    return None if "{" in segment else segment
 
 
 def _compiled(template: str) -> re.Pattern[str]:

@@ -25,9 +25,10 @@ from secureload.flow import CacheEntry, Listing, Need, Source, digest_of
 from secureload.gateway import revisions
 from secureload.ledger import hub_revisions
 from secureload.ledger.database import Database
+from secureload.selection import EVERY_VARIANT
 from secureload.settings import Settings
 
-NEED = Need()
+NEED = Need(variant=EVERY_VARIANT)
 """What the service admits of a repository: what libraries load, or all if the policy says so."""
 
 Progress = Callable[[str, int, int], None]

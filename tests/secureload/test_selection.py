@@ -65,6 +65,15 @@ def test_a_processor_needs_no_weights() -> None:
     assert chosen(names, Need(purpose="processor")) == SMALL | {"spiece.model"}
 
 
+def test_every_variant_is_taken_once_in_its_best_form() -> None:
+    half = {"model.fp16.safetensors", "pytorch_model.fp16.bin"}
+    eight = sharded("pytorch_model", ".bin", 2, ".int8")
+    names = SMALL | SAFE | {"pytorch_model.bin"} | half | eight
+    wanted = SMALL | SAFE | {"model.fp16.safetensors"} | eight
+    assert chosen(names, Need(variant="*")) == wanted
+    assert chosen(SMALL | SAFE, Need(variant="*")) == SMALL | SAFE
+
+
 @pytest.mark.parametrize(
     "variant_files",
     [

@@ -70,7 +70,7 @@ def test_a_refusal_has_a_verdict_and_a_report(service: Service) -> None:
     (verdict, *_) = service.ask(f"{API}/verdicts?repository=org/evil&decision=deny").json
     report = service.ask(f"{API}/verdicts/{verdict['id']}/report").json
     rules = {line["finding"]["rule"] for line in report["findings"] if line["finding"]}
-    assert rules == {"runs-shell"}
+    assert "runs-shell" in rules
     assert report["attestation"]["status"] == "unsigned"
 
 
