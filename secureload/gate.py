@@ -129,7 +129,7 @@ class Gate:
     cache: TrustedCache = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cache", TrustedCache(self.settings.home, clock=self.clock))
+        object.__setattr__(self, "cache", TrustedCache.of(self.settings, clock=self.clock))
 
     # -- the questions a gate answers ----------------------------------------------------
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -18,13 +18,17 @@ class Settings:
     """The environment at one moment.
 
     `home` is `$SECURELOAD_HOME` (default: the user's cache folder), `endpoint` is
-    `$HF_ENDPOINT`, `policy` is `$SECURELOAD_POLICY`, `offline` is `$HF_HUB_OFFLINE`.
+    `$HF_ENDPOINT`, `policy` is `$SECURELOAD_POLICY`, `offline` is `$HF_HUB_OFFLINE`. Where
+    several machines share a ledger and content, `database` is `$SECURELOAD_DATABASE` and
+    `storage` is `$SECURELOAD_STORAGE`, a folder or bucket as fsspec names it.
     """
 
     home: Path
     endpoint: str
     policy: str
     offline: bool
+    database: str = field(default="", repr=False)
+    storage: str = ""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -39,6 +43,8 @@ class Settings:
                 env.get(name, "").lower() in _TRUE
                 for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
             ),
+            database=env.get("SECURELOAD_DATABASE") or "",
+            storage=(env.get("SECURELOAD_STORAGE") or "").rstrip("/"),
         )
 
 

@@ -128,7 +128,7 @@ def place(
         link = tree / item.file.path
         link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folders.update(tree / parent for parent in PurePosixPath(item.file.path).parents)
-        _link(blob, link)
+        name_also(blob, link)
     for folder in sorted(folders, reverse=True):
         sync(folder)
         if folder != tree:  # the top is sealed after its rename, which must write to it
@@ -236,7 +236,12 @@ def _place_blob(layout: Layout, item: Staged, done: Placed, before: dict[Path, S
     return blob
 
 
-def _link(blob: Path, link: Path) -> None:
+def name_also(blob: Path, link: Path) -> None:
+    """Give a blob another name, or where that cannot be, a copy.
+
+    Raises:
+        OSError: the disk refused.
+    """
     try:
         link.hardlink_to(blob)
     except OSError as error:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from secureload.cache.integrity import check
 from secureload.cache.layout import Layout
+from secureload.cache.objects import Objects
 from secureload.cache.work import abandoned
 from secureload.digests import in_threads, open_regular, sha256_descriptor
 from secureload.errors import IntegrityError
@@ -34,11 +35,13 @@ class Problem:
         return f"{self.subject}: {self.message}"
 
 
-def problems(layout: Layout, database: Database, *, deep: bool) -> Iterator[Problem]:
+def problems(
+    layout: Layout, database: Database, *, deep: bool, objects: Objects | None = None
+) -> Iterator[Problem]:
     """Yield every difference between the cache and its ledger.
 
     `deep` computes SHA-256 of every file and blob; otherwise only what looks different on
-    disk is read.
+    disk is read. What is not on this machine is looked for among `objects`, if there are any.
     """
     from secureload.ledger import audit, store
 
@@ -52,8 +55,8 @@ def problems(layout: Layout, database: Database, *, deep: bool) -> Iterator[Prob
         for needed in sorted(store.used_blobs(session) - blobs.keys()):
             yield Problem(subject=f"blob {needed}", message="is in use but not on record")
     for admission_id in ids:
-        yield from _admission(layout, database, admission_id, deep=deep)
-    yield from _blobs(layout, database, blobs, deep=deep)
+        yield from _admission(layout, database, admission_id, deep=deep, partly=objects is not None)
+    yield from _blobs(layout, database, blobs, deep=deep, objects=objects)
 
 
 def leftovers(layout: Layout, database: Database) -> list[Path]:
@@ -73,7 +76,7 @@ def leftovers(layout: Layout, database: Database) -> list[Path]:
 
 
 def _admission(
-    layout: Layout, database: Database, admission_id: str, *, deep: bool
+    layout: Layout, database: Database, admission_id: str, *, deep: bool, partly: bool
 ) -> Iterator[Problem]:
     from secureload.ledger import store
 
@@ -85,6 +88,8 @@ def _admission(
         return
     if admitted is None:
         return  # removed while this ran
+    if partly and not (layout.models / admitted.folder).exists():
+        return  # never asked for on this machine
     result = check(
         layout.models / admitted.folder, admitted.files, mode="deep" if deep else "changed"
     )
@@ -98,12 +103,21 @@ def _admission(
 
 
 def _blobs(
-    layout: Layout, database: Database, blobs: dict[str, int], *, deep: bool
+    layout: Layout,
+    database: Database,
+    blobs: dict[str, int],
+    *,
+    deep: bool,
+    objects: Objects | None,
 ) -> Iterator[Problem]:
     from secureload.ledger import store
 
     def look(item: tuple[str, int]) -> str | None:
-        return _look_at_blob(layout.blob(item[0]), *item, deep=deep)
+        found = None if objects is None else objects.problem(*item, deep=deep)
+        path = layout.blob(item[0])
+        if found is not None or (objects is not None and not path.exists()):
+            return found
+        return _look_at_blob(path, *item, deep=deep)
 
     items = sorted(blobs.items())
     for (sha256, _), message in zip(items, in_threads(look, items), strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from secureload.cache import integrity, recall, soundness
 from secureload.cache.layout import Layout, discard, troubles
 from secureload.cache.log import AuditLog
+from secureload.cache.objects import Objects, bring
 from secureload.cache.publish import Placed, place, stage, stage_documents
 from secureload.cache.recall import Recalled
 from secureload.cache.soundness import Problem
@@ -31,8 +32,11 @@ from secureload.flow import (
     Source,
 )
 from secureload.ledger.records import Admitted, RecallRecord, Stamp
+from secureload.settings import Settings
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from secureload.ledger.database import Database
     from secureload.ledger.decisions import Decision
 
@@ -55,15 +59,33 @@ class Collected:
 class TrustedCache:
     """The cache below `home`. Making one touches nothing; folders come with the first use.
 
-    `clock` gives the time that records carry.
+    `clock` gives the time that records carry. With the URLs `database` and `storage`, many
+    machines share a ledger and the content it speaks of, and what lies below `home` is a copy
+    that is fetched and measured when it is needed.
     """
 
     def __init__(
-        self, home: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        home: Path,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        database: str = "",
+        storage: str = "",
     ) -> None:
         self.layout = Layout(home)
+        self.fence: Callable[[Session], None] | None = None
+        """Raises in the transaction that publishes, where the right to do so was lost."""
         self._clock = clock
+        self._url = database
+        self._objects = Objects(storage) if storage else None
         self._opened: Database | None = None
+
+    @classmethod
+    def of(
+        cls, settings: Settings, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> TrustedCache:
+        """The cache that the settings name, its ledger and content perhaps on servers."""
+        return cls(settings.home, clock=clock, database=settings.database, storage=settings.storage)
 
     # -- work in progress ----------------------------------------------------------------
 
@@ -85,7 +107,11 @@ class TrustedCache:
             CacheError: the lock cannot be made.
         """
         with self._locked(f"{key_digest}.lock", progress):
-            yield
+            if not self._url:
+                yield
+                return
+            with self._database.alone(key_digest):
+                yield
 
     # -- reading -------------------------------------------------------------------------
 
@@ -96,7 +122,7 @@ class TrustedCache:
             IntegrityError: there is one, and its files or rows are not what was admitted.
             CacheError: the ledger cannot be read.
         """
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return None
         from secureload.ledger import store
 
@@ -114,7 +140,7 @@ class TrustedCache:
             IntegrityError: rows of one are not what was recorded.
             CacheError: the ledger cannot be read.
         """
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return ()
         from secureload.ledger import store
 
@@ -143,7 +169,7 @@ class TrustedCache:
 
         What lies there was measured once, and is to be measured again by whoever copies it.
         """
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return None
         from secureload.ledger import store
 
@@ -184,6 +210,9 @@ class TrustedCache:
         with self.work() as scratch, troubles(self.layout.home):
             staged = stage(artifact, scratch / "staged")
             documents = stage_documents(evidence, scratch / "evidence")
+            if self._objects is not None:
+                for item in (*staged, *documents):
+                    self._objects.keep(item.digests.sha256, item.digests.size, item.place)
             with self._locked("store.lock", None):
                 self._database.create()  # no folder in `models/` is older than the ledger
                 old = self._standing(key)
@@ -194,6 +223,8 @@ class TrustedCache:
                 try:
                     place(self.layout, staged, key.digest, scratch, done, documents)
                     with self._database.write() as session:
+                        if self.fence is not None:
+                            self.fence(session)
                         for before, after in done.restamped:
                             store.restamp(session, before, after)
                         for sha256 in done.replaced_blobs:
@@ -227,7 +258,7 @@ class TrustedCache:
             CacheError: the ledger cannot be read.
             IntegrityError: rows of one are not what was recorded.
         """
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return ()
         from secureload.ledger import decisions
 
@@ -240,7 +271,7 @@ class TrustedCache:
         Raises:
             CacheError: the ledger cannot be read.
         """
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return {}
         from secureload.ledger import store
 
@@ -262,6 +293,8 @@ class TrustedCache:
         event = {"allow": "allowed", "deny": "refused", "error": "undecided"}
         self.layout.create()
         with self._database.write() as session:
+            if self.fence is not None:
+                self.fence(session)
             verdict_id = store.record_decision(session, decided, at)
             detail = {
                 "verdict": verdict_id,
@@ -337,7 +370,7 @@ class TrustedCache:
 
     def recalled(self, listing: Listing, digests: Iterable[str] = ()) -> tuple[RecallRecord, ...]:
         """The recalls that hold for a commit, or for files of these SHA-256."""
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return ()
         from secureload.ledger import recalls
 
@@ -348,7 +381,7 @@ class TrustedCache:
 
     def recalls(self) -> tuple[RecallRecord, ...]:
         """All recalls, lifted ones too, newest first."""
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return ()
         from secureload.ledger import recalls
 
@@ -371,7 +404,7 @@ class TrustedCache:
 
     def latest(self, source: Source) -> str | None:
         """The commit that a revision last led to, among those admitted; None if none is."""
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return None
         from secureload.ledger import memory
 
@@ -380,7 +413,7 @@ class TrustedCache:
 
     def head(self, source: Source) -> str | None:
         """The commit that a revision came to last, of those admitted; None if it came to none."""
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return None
         from secureload.ledger import memory
 
@@ -412,7 +445,7 @@ class TrustedCache:
 
     def commits(self, source: Source) -> tuple[str, ...]:
         """Every admitted commit of a repository, oldest admission first."""
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return ()
         from secureload.ledger import memory
 
@@ -433,7 +466,7 @@ class TrustedCache:
 
     def known_digest(self, path: Path, status: os.stat_result) -> str | None:
         """The recorded SHA-256 of a file outside the cache, if nothing about it changed."""
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return None
         from secureload.ledger import memory
 
@@ -505,13 +538,15 @@ class TrustedCache:
         Raises:
             CacheError: the ledger cannot be read.
         """
-        if not self.layout.database.exists():
+        if not self._has_ledger:
             return [
                 Problem(subject=path.name, message="lies in the cache, but there is no ledger")
                 for path in soundness.leftovers(self.layout, self._database)
                 if path.parent == self.layout.models
             ]
-        return list(soundness.problems(self.layout, self._database, deep=deep))
+        return list(
+            soundness.problems(self.layout, self._database, deep=deep, objects=self._objects)
+        )
 
     def leftovers(self) -> list[Path]:
         """What `collect_garbage` would remove."""
@@ -529,8 +564,14 @@ class TrustedCache:
         if self._opened is None:
             from secureload.ledger.database import Database
 
-            self._opened = Database(self.layout.database, self.layout.locks / "ledger.lock")
+            lock = self.layout.locks / "ledger.lock"
+            self._opened = Database(self.layout.database, lock, self._url)
         return self._opened
+
+    @property
+    def _has_ledger(self) -> bool:
+        """Whether there is one to read, told without importing what reads it."""
+        return bool(self._url) or self.layout.database.exists()
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).isoformat(timespec="microseconds")
@@ -559,8 +600,18 @@ class TrustedCache:
             with troubles(self.layout.home), self._locked("store.lock", None):
                 discard(self._folder(name))
 
-    def _check(self, admitted: Admitted, mode: Literal["always", "changed"]) -> None:
-        result = integrity.check(self._folder(admitted.folder), admitted.files, mode=mode)
+    def _check(
+        self, admitted: Admitted, mode: Literal["always", "changed"], *, locked: bool = False
+    ) -> None:
+        folder = self._folder(admitted.folder)
+        if self._objects is not None:
+            mode = "always"  # how files look is on record as another machine saw them
+        result = integrity.check(folder, admitted.files, mode=mode)
+        if result.problems and self._objects is not None:
+            lock = nullcontext() if locked else self._locked("store.lock", None)
+            with self.work() as scratch, troubles(self.layout.home), lock:
+                bring(self.layout, self._objects, admitted, folder, scratch)
+            result = integrity.check(folder, admitted.files, mode=mode)
         if result.problems:
             listed = "\n".join(f"  - {problem}" for problem in result.problems)
             raise IntegrityError(
@@ -569,7 +620,7 @@ class TrustedCache:
                 hint="`secureload cache verify` checks everything; `secureload cache rm "
                 f"{admitted.id[:12]}` removes this one, to be admitted afresh",
             )
-        if result.restamped:
+        if result.restamped and self._objects is None:
             from secureload.ledger import store
 
             # Only a shortcut for the next check, which a read-only cache does without.
@@ -587,7 +638,7 @@ class TrustedCache:
             with self._database.read() as session:
                 admitted = store.admission(session, key.digest)
             if admitted is not None:
-                self._check(admitted, "always")
+                self._check(admitted, "always", locked=True)
         except IntegrityError:
             return None
         return admitted

@@ -133,7 +133,7 @@ def export() -> None:
 def _log() -> AuditLog:
     from secureload.cache import TrustedCache
 
-    return TrustedCache(Settings.from_environment().home).audit
+    return TrustedCache.of(Settings.from_environment()).audit
 
 
 def _checkpoint(text: str, trust_roots: tuple[Path, ...]) -> tuple[int, str]:

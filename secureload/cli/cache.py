@@ -126,4 +126,4 @@ def rm(admission: str, format_: str) -> None:
 def _cache() -> TrustedCache:
     from secureload.cache import TrustedCache
 
-    return TrustedCache(Settings.from_environment().home)
+    return TrustedCache.of(Settings.from_environment())

@@ -187,7 +187,7 @@ def _look(settings: Settings) -> _Cache:
     from secureload.cache import TrustedCache
 
     try:
-        cache = TrustedCache(settings.home)
+        cache = TrustedCache.of(settings)
         entries = cache.entries()
         problems = tuple(str(problem) for problem in cache.verify(deep=False))
     except SecureloadError as error:

@@ -175,7 +175,7 @@ def _again(policy: Policy) -> Iterator[dict[str, Any]]:
     from secureload.convert.configs import MENDS
     from secureload.policy import decide
 
-    for old in TrustedCache(Settings.from_environment().home).decisions():
+    for old in TrustedCache.of(Settings.from_environment()).decisions():
         verdict, _ = decide(
             old.verdict.subject, old.listing, old.attestation, old.snapshot, old.report, policy,
             mended=MENDS, confined=True, today=policy.today,

@@ -52,7 +52,7 @@ def command(
 
     if sum([subject is not None, listing, lift is not None]) != 1:
         raise UsageError("give one of a subject, --list and --lift")
-    cache = TrustedCache(Settings.from_environment().home)
+    cache = TrustedCache.of(Settings.from_environment())
     if listing:
         return _show_list(cache.recalls(), format_)
     if lift is not None:

@@ -98,9 +98,10 @@ def _ledger() -> Database:
     from secureload.cache.layout import Layout
     from secureload.ledger.database import Database
 
-    layout = Layout(Settings.from_environment().home)
+    settings = Settings.from_environment()
+    layout = Layout(settings.home)
     layout.create()
-    return Database(layout.database, layout.locks / "ledger.lock")
+    return Database(layout.database, layout.locks / "ledger.lock", settings.database)
 
 
 def _iso(moment: datetime) -> str:

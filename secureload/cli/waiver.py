@@ -134,7 +134,7 @@ def check(files: tuple[Path, ...], policy_name: str | None, format_: str) -> int
 def _states(policy: Policy, waivers: Iterable[Any]) -> Iterator[dict[str, Any]]:
     from secureload.cache import TrustedCache
 
-    uses = TrustedCache(Settings.from_environment().home).waiver_uses()
+    uses = TrustedCache.of(Settings.from_environment()).waiver_uses()
     for waiver in waivers:
         count, last = uses.get(waiver.name, (0, ""))
         yield {
@@ -182,7 +182,7 @@ def _findings(what: str, policy: Policy) -> tuple[Report, str]:
     from secureload.cache import TrustedCache
 
     source = sources.parse(what, None)
-    found = TrustedCache(Settings.from_environment().home).decisions(source)
+    found = TrustedCache.of(Settings.from_environment()).decisions(source)
     if source.revision is not None:
         found = tuple(
             one

@@ -44,7 +44,7 @@ class Catalogue:
     def __init__(
         self, settings: Settings, ledger: Database, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.cache = TrustedCache(settings.home)
+        self.cache = TrustedCache.of(settings)
         self._settings = settings
         self._ledger = ledger
         self._clock = clock

@@ -1,4 +1,8 @@
-"""The SQLite file: opened, brought to the newest schema, its troubles put into our words."""
+"""The ledger's database: opened, brought to the newest schema, its troubles in our words.
+
+A SQLite file, or where a URL is given a PostgreSQL server: the same tables, the same
+migrations, and the same promise that one transaction writes at a time.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,9 @@ import functools
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import filelock
 from sqlalchemy import Connection, Engine, create_engine, event, exc, text
@@ -16,28 +20,36 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from secureload.errors import CacheError
+from secureload.ledger import postgres
 from secureload.ledger.tables import HEAD
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 _WAIT = 60.0
 """Seconds to wait for another process's transaction; ours take milliseconds."""
 
-_UP_TO_DATE: set[tuple[Path, int, int]] = set()
-"""Ledger files that this process has seen at the newest schema: path, device, inode."""
+_UP_TO_DATE: set[tuple[Path, int, int] | str] = set()
+"""Ledgers that this process has seen at the newest schema: path, device, inode; or a URL."""
 
 
 class Database:
-    """A ledger file; nothing is touched before the first `read` or `write`."""
+    """A ledger; nothing is touched before the first `read` or `write`.
 
-    def __init__(self, path: Path, lock: Path) -> None:
+    `url` names a PostgreSQL server, as SQLAlchemy reads it; without one it is the file `path`.
+    """
+
+    def __init__(self, path: Path, lock: Path, url: str = "") -> None:
         self.path = path
+        self.url = url
         self._lock = lock
 
     @property
     def exists(self) -> bool:
-        """True when there is a ledger to read."""
-        return self.path.exists()
+        """True when there is a ledger to read; on a server there always is."""
+        return bool(self.url) or self.path.exists()
 
     def create(self) -> None:
         """Make the ledger if there is none, and bring its schema up to date.
@@ -45,7 +57,7 @@ class Database:
         Raises:
             CacheError: it is damaged, unwritable or of another version.
         """
-        with troubles(self.path):
+        with self._troubles():
             self._prepare()
 
     @contextmanager
@@ -55,9 +67,9 @@ class Database:
         Raises:
             CacheError: the ledger is damaged, unreadable or of another version.
         """
-        with troubles(self.path):
+        with self._troubles():
             self._prepare()
-            with Session(_engine(self.path)) as session:
+            with Session(self._engine()) as session:
                 yield session
 
     @contextmanager
@@ -70,15 +82,41 @@ class Database:
         Raises:
             CacheError: the ledger is damaged, unwritable or of another version.
         """
-        with troubles(self.path):
+        with self._troubles():
             self._prepare()
-            engine = _engine(self.path).execution_options(
+            engine = self._engine().execution_options(
                 writes=True, synchronous="FULL" if durable else "NORMAL"
             )
             with Session(engine) as session, session.begin():
                 yield session
 
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Let one process of all that share a server do what has this name; others wait.
+
+        Around a file this does nothing: there, lock files do it.
+
+        Raises:
+            CacheError: the server cannot be reached.
+        """
+        if not self.url:
+            yield
+            return
+        with self._troubles(), postgres.alone(self._engine(), name):
+            yield
+
+    def _engine(self) -> Engine:
+        return postgres.engine(self.url) if self.url else _engine(self.path)
+
+    def _troubles(self) -> AbstractContextManager[None]:
+        return postgres.troubles(self.url) if self.url else troubles(self.path)
+
     def _prepare(self) -> None:
+        if self.url:
+            if self.url not in _UP_TO_DATE:
+                self._migrate_server()
+                _UP_TO_DATE.add(self.url)
+            return
         if self._identity() in _UP_TO_DATE:
             return
         if not self.exists or self._version() != HEAD:
@@ -96,44 +134,67 @@ class Database:
         """The schema's version, None for an empty file."""
         with _engine(self.path).connect() as connection:
             tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
-            names = set(tables.scalars())
-            if "alembic_version" in names:
-                version = connection.execute(text("SELECT version_num FROM alembic_version"))
-                return str(version.scalar_one_or_none())
-            if names:
-                raise CacheError(
-                    f"{self.path} is a database, but no ledger of secureload",
-                    hint="move it away, or set SECURELOAD_HOME to a folder of its own",
-                )
-            return None
+            return _version(connection, set(tables.scalars()), str(self.path))
+
+    def _migrate_server(self) -> None:
+        """Bring a server's schema up to date; others that do so at the same time wait."""
+        with self._engine().execution_options(writes=True).begin() as bound:
+            names = postgres.tables(bound)
+            version = _version(bound, names, postgres.shown(self.url))
+            if version != HEAD:
+                _upgrade(bound, version, postgres.shown(self.url))
 
     def _migrate(self) -> None:
-        from alembic import command
-        from alembic.config import Config
-        from alembic.script import ScriptDirectory
-
         if not self.exists:
             os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         version = self._version()
         if version == HEAD:
             return  # another process did it while this one waited
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        config.set_main_option("path_separator", "os")
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if version is not None and version not in known:
-            raise CacheError(
-                f"{self.path} has schema version {version}, newer than this secureload knows",
-                hint="upgrade secureload, or set SECURELOAD_HOME to another folder",
-            )
+        _known(version, str(self.path))
         connection = sqlite3.connect(self.path, timeout=_WAIT)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         finally:
             connection.close()
         with _engine(self.path).execution_options(writes=True).begin() as bound:
-            config.attributes["connection"] = bound
-            command.upgrade(config, "head")
+            _upgrade(bound, version, str(self.path))
+
+
+def _version(connection: Connection, names: set[str], where: str) -> str | None:
+    if "alembic_version" in names:
+        version = connection.execute(text("SELECT version_num FROM alembic_version"))
+        return str(version.scalar_one_or_none())
+    if names:
+        raise CacheError(
+            f"{where} is a database, but no ledger of secureload",
+            hint="move it away, or set SECURELOAD_HOME to a folder of its own",
+        )
+    return None
+
+
+def _known(version: str | None, where: str) -> Config:
+    """How Alembic finds the migrations, if it knows this version."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known:
+        raise CacheError(
+            f"{where} has schema version {version}, newer than this secureload knows",
+            hint="upgrade secureload, or set SECURELOAD_HOME to another folder",
+        )
+    return config
+
+
+def _upgrade(bound: Connection, version: str | None, where: str) -> None:
+    from alembic import command
+
+    config = _known(version, where)
+    config.attributes["connection"] = bound
+    command.upgrade(config, "head")
 
 
 @functools.lru_cache(maxsize=64)

@@ -93,9 +93,10 @@ def _decision(session: Session, row: tables.Verdict) -> Decision:
     of_it = tables.File.snapshot_id == row.snapshot_id
     files = tuple(
         StoredFile(path=file.path, size=file.size, sha256=file.sha256, git_oid=file.git_oid)
-        for file in session.execute(select(tables.File).where(of_it).order_by(tables.File.path))
-        .scalars()
-    )  # fmt: skip
+        for file in sorted(
+            session.execute(select(tables.File).where(of_it)).scalars(), key=lambda file: file.path
+        )
+    )
     claims = tuple(FileClaim(path=file.path, size=file.size) for file in files)
     listing = Listing(source=source, commit=row.commit, claims=claims)
     signed = session.get(tables.Attestation, row.id)
@@ -122,9 +123,10 @@ def _results(
 ) -> tuple[FileResult, ...]:
     known = {file.path: file for file in files}
     row = tables.Finding
-    query = select(row).where(row.verdict_id == verdict_id).order_by(row.path, row.position)
+    found = session.execute(select(row).where(row.verdict_id == verdict_id)).scalars()
+    in_order = sorted(found, key=lambda row: (row.path, row.position))
     results = []
-    for path, rows in groupby(session.execute(query).scalars(), key=lambda row: row.path):
+    for path, rows in groupby(in_order, key=lambda row: row.path):
         listed = list(rows)
         file = known.get(path)
         results.append(

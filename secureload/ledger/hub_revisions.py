@@ -84,7 +84,7 @@ def of_repository(session: Session, repository: str) -> tuple[HubRevisionRecord,
 def repositories(session: Session, *, like: str = "", limit: int = 1_000) -> tuple[str, ...]:
     """Names of repositories that have revisions, in order, those that contain `like`."""
     column = tables.HubRevision.repository
-    query = select(column).distinct().where(column.contains(like, autoescape=True))
+    query = select(column).distinct().where(column.icontains(like, autoescape=True))
     return tuple(session.execute(query.order_by(column).limit(limit)).scalars())
 
 

@@ -179,10 +179,9 @@ def admission(session: Session, admission_id: str) -> Admitted | None:
                 ctime_ns=file.ctime_ns,
             ),
         )
-        for file in session.execute(
-            select(*tables.AdmissionFile.__table__.columns)
-            .where(of_it)
-            .order_by(tables.AdmissionFile.path)
+        for file in sorted(  # here, because servers sort text as their country does
+            session.execute(select(*tables.AdmissionFile.__table__.columns).where(of_it)),
+            key=lambda file: str(file.path),
         )
     )
     verdict = _row(session, tables.Verdict, tables.Verdict.id == row.verdict_id)

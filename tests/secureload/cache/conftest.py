@@ -29,6 +29,11 @@ def cache(tmp_path: Path) -> TrustedCache:
 
 @pytest.fixture
 def kept(cache: TrustedCache) -> Kept:
+    return keep(cache)
+
+
+def keep(cache: TrustedCache) -> Kept:
+    """Admit a model into a cache."""
     made = samples.decided(cache.layout.home)
     key = samples.key(made)
     with cache.work() as work:

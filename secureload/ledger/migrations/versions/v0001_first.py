@@ -17,9 +17,16 @@ _APPEND_ONLY = (
     "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
 )
 
+_APPEND_ONLY_POSTGRES = (
+    "CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
+    "CREATE TRIGGER audit_is_not_edited BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+    "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()",
+)
+
 
 def upgrade() -> None:
-    """Create every table, and have SQLite itself keep the audit log append-only."""
+    """Create every table, and have the database itself keep the audit log append-only."""
     op.create_table(
         "audit",
         sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -235,6 +242,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("admission_id", "position", name=op.f("pk_conversions")),
     )
 
-    if op.get_bind().dialect.name == "sqlite":
-        for statement in _APPEND_ONLY:
-            op.execute(statement)
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    for statement in _APPEND_ONLY if sqlite else _APPEND_ONLY_POSTGRES:
+        op.execute(statement)

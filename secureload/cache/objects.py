@@ -1,0 +1,219 @@
+"""Content shared by many machines: a folder or a bucket, through fsspec.
+
+`<root>/blobs/sha256/ab/<64 hex>` is published whole or not at all: bytes are written under a
+name that nobody knows, read back and measured, and only then given the name they have
+earned. What is fetched is measured again before anybody sees it, so the store is trusted
+with keeping bytes, not with saying what they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from secureload.cache.layout import Layout, discard, sync
+from secureload.digests import digest_file
+from secureload.errors import CacheError, IntegrityError, SecureloadError, UsageError
+from secureload.ledger.records import Admitted
+
+_CHUNK_BYTES = 8 << 20
+
+_S3 = {
+    "config_kwargs": {
+        "connect_timeout": 10,
+        "read_timeout": 60,
+        "retries": {"max_attempts": 3, "mode": "standard"},
+    },
+    "use_listings_cache": False,
+}
+"""An object store that does not answer is an error within a minute or two, never a hang."""
+
+
+class Objects:
+    """The content below one URL: `s3://bucket/prefix`, `file:///shared/folder`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._opened: tuple[Any, str] | None = None
+
+    def keep(self, sha256: str, size: int, path: Path) -> None:
+        """Publish a file's bytes under their digest, unless they are there already.
+
+        Raises:
+            IntegrityError: the store gave back other bytes than it was given.
+            CacheError: the store refused, or does not answer.
+        """
+        files, root = self._open()
+        final = _name(root, sha256)
+        with self._troubles():
+            if self._found(final, size) and self._digest(final) == sha256:
+                return
+            passing = f"{root}/incoming/{secrets.token_hex(16)}"
+            folders = "file" in files.protocol  # in a bucket, there are only names
+            if folders:
+                files.makedirs(str(PurePosixPath(final).parent), exist_ok=True)
+                files.makedirs(f"{root}/incoming", exist_ok=True)
+            try:
+                files.put_file(str(path), passing)
+                if self._digest(passing) != sha256:
+                    raise IntegrityError(
+                        f"the object store {self.url} gave back other bytes than it was given",
+                        hint="nothing was published; check the store, then ask again",
+                    )
+                if folders:
+                    files.mv(passing, final)  # a rename, which nothing interrupts
+                else:
+                    files.cp_file(passing, final)
+                if not self._found(final, size):
+                    raise CacheError(f"the object store {self.url} did not keep {sha256[:12]}")
+            finally:
+                with suppress(Exception):  # nobody knows its name: it is clutter, not content
+                    if files.exists(passing):
+                        files.rm_file(passing)
+
+    def fetch(self, sha256: str, size: int, target: Path) -> None:
+        """Bring bytes to a new file here, measured.
+
+        Raises:
+            IntegrityError: they are missing, or not those.
+            CacheError: the store does not answer, or the disk refused.
+        """
+        files, root = self._open()
+        name = _name(root, sha256)
+        with self._troubles():
+            if self._found(name, size):
+                files.get_file(name, str(target))
+        if not target.exists():
+            raise IntegrityError(
+                f"the object store {self.url} has no content {sha256[:12]} of {size} bytes",
+                hint="nothing was served; `secureload cache verify` says what else is missing",
+            )
+        found = digest_file(target)
+        if (found.sha256, found.size) != (sha256, size):
+            target.unlink()
+            raise IntegrityError(
+                f"the object store {self.url} has other bytes under {sha256[:12]}",
+                hint="nothing was served; `secureload cache verify` says what else is wrong",
+            )
+
+    def problem(self, sha256: str, size: int, *, deep: bool) -> str | None:
+        """What is wrong with the bytes on record under this digest; None when nothing is.
+
+        Raises:
+            CacheError: the store does not answer.
+        """
+        name = _name(self._open()[1], sha256)
+        with self._troubles():
+            if not self._found(name, size):
+                return "is missing from the object store, or has another size there"
+            if deep and self._digest(name) != sha256:
+                return "has other bytes in the object store than its name says"
+        return None
+
+    # -- inside --------------------------------------------------------------------------
+
+    def _open(self) -> tuple[Any, str]:
+        if self._opened is None:
+            try:
+                from fsspec.core import url_to_fs
+
+                scheme = self.url.partition("://")[0]
+                options = _S3 if scheme in {"s3", "s3a"} else {}
+                files, root = url_to_fs(self.url, **options)
+            except (ImportError, ValueError) as error:
+                raise UsageError(
+                    f"SECURELOAD_STORAGE cannot be used: {error}",
+                    hint="write file:///folder or s3://bucket/prefix; "
+                    "pip install 'secureload[cluster]' has what S3 needs",
+                ) from error
+            self._opened = files, str(root).rstrip("/")
+        return self._opened
+
+    def _found(self, name: str, size: int) -> bool:
+        files, _ = self._open()
+        with suppress(FileNotFoundError):
+            files.invalidate_cache()
+            return bool(files.info(name)["size"] == size)
+        return False
+
+    def _digest(self, name: str) -> str:
+        files, _ = self._open()
+        seen = hashlib.sha256()
+        with files.open(name, "rb", block_size=_CHUNK_BYTES, cache_type="readahead") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                seen.update(chunk)
+        return seen.hexdigest()
+
+    @contextmanager
+    def _troubles(self) -> Iterator[None]:
+        try:
+            yield
+        except SecureloadError:
+            raise
+        except Exception as error:  # each store has its own kinds; all mean that it said no
+            said = str(error).strip().partition("\n")[0][:300]
+            raise CacheError(
+                f"the object store {self.url}: {type(error).__name__}: {said}",
+                hint="check that it runs, its credentials, and the space left on it",
+            ) from error
+
+
+def blob(layout: Layout, objects: Objects, sha256: str, size: int, scratch: Path) -> Path:
+    """The measured content on this machine, fetched where it is missing or damaged.
+
+    Raises:
+        IntegrityError: the store has it not, or has other bytes.
+        CacheError: the store does not answer.
+        OSError: the disk refused.
+    """
+    place = layout.blob(sha256)
+    try:
+        found = digest_file(place)
+        if (found.sha256, found.size) == (sha256, size):
+            return place
+    except OSError:
+        pass  # missing, or no file: fetched, and put in its place
+    arrived = scratch / f"blob-{secrets.token_hex(8)}"
+    objects.fetch(sha256, size, arrived)
+    arrived.chmod(0o444)
+    sync(arrived)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    arrived.rename(place)
+    return place
+
+
+def bring(
+    layout: Layout, objects: Objects, admitted: Admitted, folder: Path, scratch: Path
+) -> None:
+    """Make an admission's folder on this machine anew. The caller holds the store's lock.
+
+    Raises:
+        IntegrityError: some content is missing, or not what was admitted.
+        CacheError: the store does not answer.
+        OSError: the disk refused.
+    """
+    from secureload.cache.publish import name_also
+
+    tree = scratch / "model"
+    tree.mkdir(mode=0o700)
+    folders: set[Path] = set()
+    for file in admitted.files:
+        here = tree / file.path
+        here.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folders.update(tree / parent for parent in PurePosixPath(file.path).parents)
+        name_also(blob(layout, objects, file.sha256, file.size, scratch), here)
+    for document in admitted.evidence:
+        blob(layout, objects, document.sha256, document.size, scratch)
+    for inner in sorted(folders - {tree}, reverse=True):
+        inner.chmod(0o555)
+    discard(folder)
+    tree.rename(folder)
+    folder.chmod(0o555)
+
+
+def _name(root: str, sha256: str) -> str:
+    return f"{root}/blobs/sha256/{sha256[:2]}/{sha256}"
