@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import anyio.to_thread
 
@@ -100,8 +100,26 @@ def services(
     )
 
 
+class Pages(Protocol):
+    """What a person's browser is shown: rows of its own, whose problems are pages too."""
+
+    rows: tuple[Row, ...]
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Every handler by its row's name."""
+
+    def shows(self, path: str) -> bool:
+        """Whether this path is one of a page, or looks like one."""
+
+    async def principal(self, scope: Scope) -> Principal:
+        """Who asks for a page: whoever has signed in, else as `Identities` says."""
+
+    async def say(self, scope: Scope, send: Send, problem: Problem) -> None:
+        """Answer with a page that says what the problem is."""
+
+
 class App:
-    """An ASGI application. `rows` and `handlers` may be added to, as by a dashboard."""
+    """An ASGI application. `rows` and `handlers` may be added to; `pages` is the dashboard."""
 
     def __init__(
         self,
@@ -109,11 +127,13 @@ class App:
         *,
         rows: Iterable[Row] = (),
         handlers: Mapping[str, Handler] | None = None,
+        pages: Pages | None = None,
     ) -> None:
         from secureload.gateway import api
 
         self.parts = parts
-        self.table = Table((*rows, *ROUTES))
+        self._pages = pages
+        self.table = Table((*rows, *(pages.rows if pages else ()), *ROUTES))
         front = Front(
             parts.admissions,
             parts.catalogue,
@@ -128,6 +148,7 @@ class App:
             "metrics": self._metrics,
             "api": self._call_api,
             **front.handlers(),
+            **(pages.handlers() if pages else {}),
             **(handlers or {}),
         }
         missing = {row.name for row in self.table.rows} - self._handlers.keys()
@@ -172,7 +193,10 @@ class App:
             row = await self._answer(scope, receive, noting)
         except Problem as problem:
             row = getattr(problem, "row", "")
-            await self._say(noting, problem)
+            if self._pages is not None and self._pages.shows(scope["path"]):
+                await self._pages.say(scope, noting, problem)
+            else:
+                await self._say(noting, problem)
         finally:
             self.parts.metrics.request(row, scope["method"], status, time.monotonic() - begun)
 
@@ -204,9 +228,12 @@ class App:
         address = scope["client"][0] if scope.get("client") else "unknown"
         if row.roles is None:
             return Principal(name=f"anyone@{address}", roles=frozenset(), known=False)
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        text = given[0].decode("latin-1") if given else ""
-        principal = self.parts.identities.identify(text, address)
+        if self._pages is not None and row in self._pages.rows:
+            principal = await self._pages.principal(scope)
+        else:
+            given = [value for name, value in scope["headers"] if name == b"authorization"]
+            text = given[0].decode("latin-1") if given else ""
+            principal = self.parts.identities.identify(text, address)
         check(principal, row)
         return principal
 

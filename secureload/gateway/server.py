@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from secureload.errors import UsageError
 from secureload.gateway.app import App, Services
+from secureload.gateway.dashboard import Dashboard
 from secureload.gateway.sending import SENDFILE
 
 _PIECE = 8 << 20
@@ -76,7 +77,7 @@ def bind(host: str, port: int) -> socket.socket:
 def run(parts: Services, listening: socket.socket) -> None:
     """Serve until told to end; requests in progress are finished first."""
     config = uvicorn.Config(
-        App(parts),
+        App(parts, pages=Dashboard(parts)),
         http=SendfileProtocol,
         loop="asyncio",  # uvloop has no sendfile
         ws="none",

@@ -70,7 +70,12 @@ def get(session: Session, job_id: str) -> JobRecord | None:
 
 
 def recent(
-    session: Session, *, state: str | None = None, repository: str | None = None, limit: int = 100
+    session: Session,
+    *,
+    state: str | None = None,
+    repository: str | None = None,
+    limit: int = 100,
+    offset: int = 0,
 ) -> tuple[JobRecord, ...]:
     """The newest jobs first."""
     query = select(tables.Job)
@@ -78,7 +83,8 @@ def recent(
         query = query.where(tables.Job.state == state)
     if repository is not None:
         query = query.where(tables.Job.repository == repository)
-    query = query.order_by(tables.Job.created_at.desc(), tables.Job.id).limit(limit)
+    query = query.order_by(tables.Job.created_at.desc(), tables.Job.id)
+    query = query.limit(limit).offset(offset)
     return tuple(map(_record, session.execute(query).scalars()))
 
 

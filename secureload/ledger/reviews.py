@@ -57,13 +57,14 @@ def get(session: Session, review_id: str) -> ReviewRecord | None:
 
 
 def recent(
-    session: Session, *, state: str | None = None, limit: int = 100
+    session: Session, *, state: str | None = None, limit: int = 100, offset: int = 0
 ) -> tuple[ReviewRecord, ...]:
     """The newest reviews first."""
     query = select(tables.Review)
     if state is not None:
         query = query.where(tables.Review.state == state)
-    query = query.order_by(tables.Review.requested_at.desc(), tables.Review.id).limit(limit)
+    query = query.order_by(tables.Review.requested_at.desc(), tables.Review.id)
+    query = query.limit(limit).offset(offset)
     return tuple(map(_record, session.execute(query).scalars()))
 
 

@@ -13,7 +13,7 @@ from secureload.ledger.records import LoadRecord
 
 
 def loads(
-    session: Session, *, repository: str | None = None, limit: int = 100
+    session: Session, *, repository: str | None = None, limit: int = 100, offset: int = 0
 ) -> tuple[LoadRecord, ...]:
     """The newest loads first; of one repository, those of admissions known under its name."""
     load = tables.Load
@@ -23,7 +23,8 @@ def loads(
         published = select(revision.admission_id).where(revision.repository == repository)
         standing = select(admission.id).where(admission.repository == repository)
         query = query.where(load.admission_id.in_(published.union(standing)))
-    rows = session.execute(query.order_by(load.loaded_at.desc(), load.id).limit(limit)).scalars()
+    query = query.order_by(load.loaded_at.desc(), load.id).limit(limit).offset(offset)
+    rows = session.execute(query).scalars()
     return tuple(
         LoadRecord(
             id=row.id,

@@ -62,6 +62,16 @@ def find(session: Session, text: str, at: str) -> TokenRecord | None:
     return _record(row)
 
 
+def standing(session: Session, token_id: str, at: str) -> TokenRecord | None:
+    """The token with this id, unless it is revoked or has expired by `at`."""
+    row = session.get(tables.Token, token_id)
+    if row is None or row.revoked_at is not None:
+        return None
+    if row.expires_at is not None and row.expires_at <= at:
+        return None
+    return _record(row)
+
+
 def every(session: Session) -> tuple[TokenRecord, ...]:
     """All tokens, revoked ones too, oldest first."""
     query = select(tables.Token).order_by(tables.Token.created_at, tables.Token.id)

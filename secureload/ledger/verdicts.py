@@ -45,6 +45,7 @@ def recent(
     repository: str | None = None,
     decision: str | None = None,
     limit: int = 100,
+    offset: int = 0,
 ) -> tuple[VerdictRecord, ...]:
     """The newest verdicts first."""
     row = tables.Verdict
@@ -53,7 +54,7 @@ def recent(
         query = query.where(row.repository == repository)
     if decision is not None:
         query = query.where(row.decision == decision)
-    query = query.order_by(row.decided_at.desc(), row.id).limit(limit)
+    query = query.order_by(row.decided_at.desc(), row.id).limit(limit).offset(offset)
     return tuple(map(_record, session.execute(query).scalars()))
 
 

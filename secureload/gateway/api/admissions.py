@@ -59,7 +59,7 @@ async def admissions(
     shown = []
     for entry in reversed(entries):
         name = entry.source.repository if entry.source.kind == "hub" else ""
-        if repository in (None, name) and await _may_read(parts, asking, name):
+        if repository in (None, name) and await may_read(parts, asking, name):
             shown.append(_entry(entry))
         if len(shown) == limit:
             break
@@ -100,7 +100,7 @@ async def jobs(
     return [
         _job(record, standing.get(record.id))
         for record in await aside(read)
-        if await _may_read(parts, asking, record.repository)
+        if await may_read(parts, asking, record.repository)
     ]
 
 
@@ -108,7 +108,7 @@ async def jobs(
 async def job(id: Id, parts: Parts, asking: Asking) -> JobShown:  # noqa: A002
     """One job."""
     standing = {ticket.id: ticket for ticket in await parts.jobs.running()}
-    if id in standing and await _may_read(parts, asking, standing[id].order.repository):
+    if id in standing and await may_read(parts, asking, standing[id].order.repository):
         return _ticket(standing[id])
 
     def read() -> JobRecord | None:
@@ -116,7 +116,7 @@ async def job(id: Id, parts: Parts, asking: Asking) -> JobShown:  # noqa: A002
             return records.get(session, id)
 
     record = await aside(read)
-    if record is None or not await _may_read(parts, asking, record.repository):
+    if record is None or not await may_read(parts, asking, record.repository):
         raise NoSuchPage(f"there is no job {id}")
     return _job(record, None)
 
@@ -149,12 +149,12 @@ async def _readable(id_prefix: str, parts: Parts, asking: Asking) -> CacheEntry:
     except NotFoundError as error:
         raise NoSuchPage(error.message) from error
     name = entry.source.repository if entry.source.kind == "hub" else ""
-    if not await _may_read(parts, asking, name):
+    if not await may_read(parts, asking, name):
         raise NoSuchPage(f"no admission begins with `{id_prefix}`")
     return entry
 
 
-async def _may_read(parts: Parts, asking: Asking, repository: str) -> bool:
+async def may_read(parts: Parts, asking: Asking, repository: str) -> bool:
     """Whether a principal may see what is known of a repository (empty: of none on the hub)."""
     if asking.known or not repository:
         return bool(asking.known)

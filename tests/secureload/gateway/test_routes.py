@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from secureload.gateway.config import Config
+from secureload.gateway.dashboard import ROWS
 from secureload.gateway.principals import Role
 from secureload.gateway.routes import ROUTES, Row, Table
 from secureload.settings import Settings
@@ -16,6 +17,7 @@ from tests.secureload.gateway.conftest import Guarded
 R, Q, V, A, U = Role.READER, Role.REQUESTER, Role.REVIEWER, Role.ADMIN, Role.AUDITOR
 EVERYONE = {R, Q, V, A, U}
 API = "/api/secureload/v1"
+PAGES = "/dashboard"
 
 MATRIX: dict[tuple[str, str], set[Role] | None] = {
     ("GET", "/livez"): None,
@@ -48,6 +50,30 @@ MATRIX: dict[tuple[str, str], set[Role] | None] = {
     ("GET", f"{API}/tokens"): {A, U},
     ("POST", f"{API}/tokens"): {A},
     ("DELETE", f"{API}/tokens/{{id}}"): {A},
+    ("GET", "/"): EVERYONE,
+    ("GET", f"{PAGES}/static/{{name}}"): None,
+    ("GET", f"{PAGES}/sign-in"): None,
+    ("POST", f"{PAGES}/sign-in"): None,
+    ("POST", f"{PAGES}/sign-out"): None,
+    ("GET", PAGES): EVERYONE,
+    ("GET", f"{PAGES}/jobs"): EVERYONE,
+    ("GET", f"{PAGES}/jobs/{{id}}"): EVERYONE,
+    ("GET", f"{PAGES}/verdicts"): EVERYONE,
+    ("GET", f"{PAGES}/verdicts/{{id}}"): EVERYONE,
+    ("GET", f"{PAGES}/verdicts/{{id}}/difference"): EVERYONE,
+    ("POST", f"{PAGES}/verdicts/{{id}}/review"): {Q},
+    ("GET", f"{PAGES}/reviews"): EVERYONE,
+    ("GET", f"{PAGES}/reviews/{{id}}"): EVERYONE,
+    ("POST", f"{PAGES}/reviews/{{id}}/decision"): {V},
+    ("GET", f"{PAGES}/admissions"): EVERYONE,
+    ("POST", f"{PAGES}/admissions"): {Q},
+    ("GET", f"{PAGES}/admissions/{{id}}"): EVERYONE,
+    ("GET", f"{PAGES}/waivers"): EVERYONE,
+    ("GET", f"{PAGES}/recalls"): EVERYONE,
+    ("POST", f"{PAGES}/recalls"): {V},
+    ("POST", f"{PAGES}/recalls/{{id}}/lift"): {A},
+    ("GET", f"{PAGES}/loads"): {V, U},
+    ("GET", f"{PAGES}/audit"): {U},
     ("GET", "/api/agent-harnesses"): None,
     ("GET", "/api/whoami-v2"): EVERYONE,
     ("GET", "/api/models"): EVERYONE,
@@ -70,6 +96,7 @@ MATRIX: dict[tuple[str, str], set[Role] | None] = {
 """What the table must say; written out here so that a change of it is a change of two files."""
 
 FIELDS = {"repo": "org/safe", "revision": "main", "path": "config.json", "id": "0" * 32}
+FIELDS["name"] = "style.css"
 
 
 def fill(template: str) -> str:
@@ -81,7 +108,7 @@ def fill(template: str) -> str:
 def test_the_table_is_the_matrix() -> None:
     table = {
         (method, row.template): set(row.roles) if row.roles is not None else None
-        for row in ROUTES
+        for row in (*ROWS, *ROUTES)
         for method in row.methods - {"HEAD"}
     }
     assert table == MATRIX
