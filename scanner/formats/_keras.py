@@ -2,7 +2,8 @@
 
 Layers are found at any depth: functional models nest in sequential ones, wrappers in both.
 Code is a marshalled function (`Lambda`), a class that is registered by the loader's user,
-or a module outside Keras.
+a module outside Keras, a function of Keras that stands where a class belongs, or a layer that
+holds a model of another library.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from scanner.reader import Blob
 
 _OWN = ("keras", "tensorflow", "tf_keras", "builtins", "keras_core")
 _LAMBDAS = frozenset({"Lambda", "__lambda__", "function", "_tf_keras_function"})
+_CARRIERS = frozenset({"TFSMLayer", "TorchModuleWrapper", "FlaxLayer", "JaxLayer"})
+"""Layers of Keras that load a SavedModel, unpickle a module or call a function by its name."""
+_CLASS = re.compile(r"_?[A-Z]\w*|__\w+__")
 _CALLABLES = frozenset({"TFOpLambda", "SlicingOpLambda", "TFClassMethodDispatcher"})
 _ARITHMETIC = re.compile(
     r"(?:math|nn|linalg|signal|sparse|bitwise|random|compat\.v1\.(?:math|nn)|keras\.backend"
@@ -52,12 +56,12 @@ def code_in(blob: Blob, document: Any) -> Iterator[Fact]:
 
 
 def _object(blob: Blob, value: dict[str, Any]) -> Iterator[Fact]:
-    name = value.get("class_name")
+    module = value.get("module")
+    registered = value.get("registered_name")
+    name = value.get("class_name", registered)
     if not isinstance(name, str):
         return
     config = value.get("config")
-    module = value.get("module")
-    registered = value.get("registered_name")
     if name.rpartition(">")[2] in _LAMBDAS:
         yield _fact(blob, "keras-lambda", name, "a function stored as bytecode or by name")
     elif name in _CALLABLES:
@@ -70,14 +74,26 @@ def _object(blob: Blob, value: dict[str, Any]) -> Iterator[Fact]:
         yield _fact(blob, "keras-op", detail[:200], "a TensorFlow function called by name")
     elif module == "builtins" and name not in _PLAIN:
         yield _fact(blob, "keras-custom", f"builtins.{name}"[:200], "a function of Python's own")
-    elif isinstance(module, str) and module.partition(".")[0] not in _OWN:
+    elif isinstance(module, str) and not _is_own(module, name):
         yield _fact(blob, "keras-custom", f"{module}.{name}"[:200], "a class outside Keras")
+    elif name in _CARRIERS:
+        yield _fact(blob, "keras-custom", name, "a layer that holds a model of another library")
+    elif isinstance(module, str) and module != "builtins" and not _CLASS.fullmatch(name):
+        yield _fact(blob, "keras-custom", f"{module}.{name}"[:200], "no class of Keras")
     elif isinstance(registered, str) and ">" in registered:
         yield _fact(blob, "keras-custom", registered[:200], "a class registered by its user")
     elif name.removeprefix("Custom>") in _OPTIMIZERS:
         return
     elif ">" in name:
         yield _fact(blob, "keras-custom", name[:200], "a class registered by its user")
+
+
+def _is_own(module: str, name: str) -> bool:
+    """Whether the module is Keras', or one that Keras names for what it holds itself."""
+    root, _, rest = module.partition(".")
+    if root == "tensorflow" and "keras" not in rest:
+        return name.startswith("__")
+    return root in _OWN
 
 
 def _fact(blob: Blob, language: str, name: str, detail: str) -> CodeFact:

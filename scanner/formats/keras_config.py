@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._keras import code_in
 from scanner.formats.json import recognise as is_json
 from scanner.reader import Blob
 
+_SPEAKS = re.compile(rb'"(?:class_name|registered_name)"|\\u00[4-7]')
+"""The keys that matter, or letters written as escapes, which may spell them."""
+
 
 def recognise(blob: Blob) -> bool:
     """Whether a JSON document speaks of classes as Keras does."""
     if not is_json(blob) or len(blob.data) > blob.limits.json_bytes:
         return False
-    return b'"class_name"' in bytes(blob.data) and b'"config"' in bytes(blob.data)
+    return _SPEAKS.search(blob.data) is not None
 
 
 def read(blob: Blob) -> Read:

@@ -1,6 +1,11 @@
-"""YAML: tags that name Python objects, keys that name code; parsed as events, never loaded.
+"""YAML: tags that name objects or files, keys that name code; parsed as events, never loaded.
 
-Source: YAML 1.1; PyYAML's `python/` tags; hydra's `_target_`.
+A tag beyond YAML's own means what its loader makes of it: an object of Python, Ruby, Java or
+another language, a call, another file. Those are told when they are met; a tag of unknown
+meaning when its document parses to the end, since prose may begin a line like that.
+
+Source: YAML 1.1; PyYAML's `python/` tags; Psych's `ruby/`; SnakeYAML's global tags;
+HyperPyYAML's `!new:`, `!name:` and `!apply:`; hydra's `_target_`.
 """
 
 from __future__ import annotations
@@ -8,7 +13,9 @@ from __future__ import annotations
 import re
 
 from scanner.facts import CodeFact, ConfigFact, Fact
+from scanner.findings import Where
 from scanner.formats import Format, Read
+from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._text import first_word, is_text
 from scanner.formats.json import KEYS
 from scanner.reader import Blob
@@ -17,7 +24,24 @@ _START = re.compile(
     rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*"
     rb"(?:---|%YAML|%TAG|[\w\"'./ -]{1,100}:(?:[ \t]|\r?\n)|- )"
 )
-_TAG = re.compile(rb"!!python/|!<tag:yaml\.org,2002:python|tag:yaml\.org,2002:python|_target_")
+_TAG = re.compile(
+    rb"!!python/|!<tag:yaml\.org,2002:python|tag:yaml\.org,2002:python|_target_"
+    rb"|!!?(?:ruby|perl|php|js)/|!!javax?\.|(?:^|[:,\[{-]\s)\s*!(?:include|new:|name:|apply:|module:)"
+)
+_FLOW = re.compile(rb"[:,\[{]\s*![!<A-Za-z]")
+_CORE = "tag:yaml.org,2002:"
+_OWN = frozenset(
+    f"{_CORE}{name}"
+    for name in """binary bool float int map merge null omap pairs seq set str timestamp value
+    yaml""".split()  # noqa: SIM905
+) | {"!", "!ref", "!copy", "!tuple", "!PLACEHOLDER"}
+"""Tags of plain data: YAML's own, and those by which HyperPyYAML refers to other keys."""
+_KNOWN = re.compile(
+    r"!(ruby|perl|php|js)/([\w/-]*):?(.*)|!(new|name|apply|module):(.*)|!(include)[\w:-]*"
+    r"|tag:yaml\.org,2002:(?:(ruby|perl|php|js)/)?(.+)"
+)
+"""Tags that loaders follow to objects of a language, calls and files."""
+_LOCAL = re.compile(r"!?[\w./:,%+-]+")
 _LARGEST = 4_000_000
 
 
@@ -26,8 +50,19 @@ def recognise(blob: Blob) -> bool:
     if len(blob.data) > blob.limits.text_bytes or not is_text(blob):
         return False
     if first_word(blob)[:1] in (b"{", b"["):
-        return bool(_TAG.search(blob.data)) and b"!!python/" in bytes(blob.data)
+        return b"!!python/" in bytes(blob.data) or _is_flow(blob)
     return bool(_START.match(blob.head(4096)) or _TAG.search(blob.data))
+
+
+def _is_flow(blob: Blob) -> bool:
+    """Whether it has tags outside strings, which JSON has not."""
+    if not _FLOW.search(blob.data):
+        return False
+    try:
+        load_json(bytes(blob.data), blob.limits)
+    except (ValueError, RecursionError, TooDeepError, DuplicateKeyError):
+        return True
+    return False
 
 
 def read(blob: Blob) -> Read:
@@ -42,9 +77,10 @@ def read(blob: Blob) -> Read:
     text = bytes(blob.data).decode("utf-8", "replace")
     facts: list[Fact] = []
     keys: list[str | None] = []
+    held: list[Fact] = []
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            _event(blob, event, keys, facts)
+            _event(blob, event, keys, facts, held)
             if len(facts) > 10_000:
                 break
     except (yaml.YAMLError, RecursionError, ValueError):
@@ -53,8 +89,13 @@ def read(blob: Blob) -> Read:
     yield from facts
 
 
-def _event(blob: Blob, event: object, keys: list[str | None], facts: list[Fact]) -> None:
-    """Follow one event; `keys` has, for each open mapping, the key whose value is next."""
+def _event(
+    blob: Blob, event: object, keys: list[str | None], facts: list[Fact], held: list[Fact]
+) -> None:
+    """Follow one event; `keys` has, for each open mapping, the key whose value is next.
+
+    `held` has what waits for its document to end.
+    """
     import yaml
 
     tag = getattr(event, "tag", None)
@@ -70,7 +111,15 @@ def _event(blob: Blob, event: object, keys: list[str | None], facts: list[Fact])
                 detail=tag.partition("python/")[2].partition(":")[0],
             )
         )
-    if isinstance(event, yaml.MappingStartEvent):
+    elif isinstance(tag, str) and tag not in _OWN:
+        _foreign(where, tag, facts, held)
+        if not keys and isinstance(event, yaml.ScalarEvent):
+            # A line of prose such as `!pip install x`, which is a document to the parser.
+            held.clear()
+    if isinstance(event, yaml.DocumentEndEvent):
+        facts.extend(held)
+        held.clear()
+    elif isinstance(event, yaml.MappingStartEvent):
         _value(blob, keys, None, facts)
         keys.append("")
     elif isinstance(event, yaml.SequenceStartEvent):
@@ -83,6 +132,21 @@ def _event(blob: Blob, event: object, keys: list[str | None], facts: list[Fact])
         _value(blob, keys, event.value, facts)
     elif isinstance(event, yaml.AliasEvent):
         _value(blob, keys, None, facts)
+
+
+def _foreign(where: Where, tag: str, facts: list[Fact], held: list[Fact]) -> None:
+    """Tell a tag that is no plain data's, at once or when its document has ended."""
+    known = _KNOWN.fullmatch(tag)
+    if known is not None:
+        parts = [part for part in known.groups() if part]
+        name = parts[-1]
+        kind = "file" if name == "include" else "/".join(parts[:-1]) or "object"
+        fact = CodeFact(where=where, language="yaml-object", names=(name[:200],),
+                        detail="call" if kind == "apply" else kind)  # fmt: skip
+        facts.append(fact)
+    elif _LOCAL.fullmatch(tag) and len(held) < 1_000:
+        held.append(CodeFact(where=where, language="yaml-tag", names=(tag[:200],),
+                             detail="means what its loader makes of it"))  # fmt: skip
 
 
 def _value(blob: Blob, keys: list[str | None], value: str | None, facts: list[Fact]) -> None:

@@ -8,7 +8,7 @@ Fires on
     `auto_map`, `custom_generate`, `custom_pipelines`, `attn_implementation: org/kernel`,
     `_target_`, kernels named by a quantisation, components of a diffusers pipeline or modules
     of a sentence transformer that come from anywhere else. A target known for a dangerous effect
-    (`_target_: os.system`) is critical.
+    (`_target_: os.system`, `class_name: eval`) is critical.
 Stays quiet on
     `attn_implementation: sdpa` and other names built into the library.
 Remedy
@@ -51,6 +51,7 @@ _PIPELINES = frozenset(
     """.split()  # noqa: SIM905
 )
 """Libraries that diffusers loads components from, and its own folders of pipelines."""
+_CLASSES = frozenset({"class_name", "registered_name"})
 _IMPORTS = frozenset({"_target_", "py/object", "py/type", "py/reduce", "__reduce__"})
 
 
@@ -75,6 +76,12 @@ def check(fact: ConfigFact) -> Iterator[Message]:
             yield _imports(fact, str(fact.value), evidence)
     elif fact.key in _IMPORTS and named:
         yield _imports(fact, fact.value, evidence)
+    elif fact.key in _CLASSES and isinstance(fact.value, str):
+        # Classes are named in earnest everywhere; what is known to run something is none.
+        target = fact.value.replace(":", ".")
+        target = target if "." in target else f"builtins.{target}"
+        if _effect(target) is not None:
+            yield _imports(fact, target, evidence)
 
 
 def _imports(fact: ConfigFact, target: object, evidence: dict[str, EvidenceValue]) -> Message:

@@ -6,7 +6,8 @@ Why it matters
 Fires on
     Python source and bytecode, scripts, libraries and executables, Keras
     `Lambda` layers and custom classes, TensorFlow operations that run Python or touch
-    files, operators outside ONNX's own domains. Critical when the code visibly starts
+    files, operators outside ONNX's own domains, YAML tags that name objects of a programming
+    language or include files. Critical when the code visibly starts
     processes, opens connections or decodes more code while it is imported.
 Stays quiet on
     Configuration and text that merely mention code.
@@ -55,6 +56,8 @@ def check(fact: CodeFact) -> Iterator[Message]:
         text = f"Python that calls {', '.join(called[:5])} while it is imported"
     if fact.language == "yaml-object":
         severity = Severity.CRITICAL if called or "apply" in fact.detail else Severity.HIGH
+    if fact.language == "keras-custom" and called:
+        severity = Severity.CRITICAL
     if fact.language == "tensorflow-op" and fact.detail == "runs Python or touches files":
         severity = Severity.CRITICAL
     yield Message(text=text, severity=severity, evidence={"language": fact.language})

@@ -126,6 +126,15 @@ def _yaml() -> Iterator[Case]:
         ("second document", f"a: 1\n---\nb: !!python/object/apply:os.system ['{SH}']\n", ""),
         ("escaped tag", f"a: !<tag:yaml.org,2002:python%2Fobject%2Fapply%3Aos.system> ['{SH}']\n",
          "yaml"),
+        ("Ruby's object", "--- !ruby/object:Gem::Installer\ni: x\n", ""),
+        ("Ruby's object, of YAML's own", "a: !!ruby/object:Gem::SpecFetcher\n  i: 0\n", ""),
+        ("Java's classes", "!!javax.script.ScriptEngineManager [!!java.net.URLClassLoader "
+         f"[[!!java.net.URL ['{REPO}']]]]\n", ""),
+        ("JavaScript's function", f"a: !!js/function 'function f() {{ return \"{SH}\" }}'\n", ""),
+        ("PHP's object", "a: !php/object 'O:1:\"X\":0:{}'\n", ""),
+        ("another file", "a: !include ../../etc/passwd\n", ""),
+        ("call of HyperPyYAML", f"a: !apply:os.system ['{SH}']\n", ""),
+        ("object of HyperPyYAML", f"a: !new:subprocess.Popen ['{SH}']\n", ""),
     ):  # fmt: skip
         yield "yaml", name, text.encode(), "config.yaml", loader
         if name == "apply":
@@ -199,6 +208,19 @@ def _keras() -> Iterator[Case]:
         yield family, f"{name}, .keras", zips.plain(members), "model.keras", ""
         yield family, f"{name}, .h5", _hdf5(model_config=text), "model.h5", ""
         yield family, f"{name}, JSON", text.encode(), "model.json", ""
+    for name, text in (
+        ("eval", '{"class_name": "eval", "module": "builtins", "config": "1"}'),
+        ("eval without a configuration", '{"class_name": "eval", "module": "builtins"}'),
+        ("eval, its key in escapes",
+         '{"clas\\u0073_name": "eval", "module": "builtins", "config": {}}'),
+        ("eval in one name", '{"class_name": "builtins:eval", "config": {}}'),
+        ("registered os.system", '{"class_name": "X", "registered_name": "os.system"}'),
+        ("Keras' own download", '{"class_name": "get_file", "module": "keras.utils", "config": {}}'),
+        ("TensorFlow's files", '{"class_name": "GFile", "module": "tensorflow.io.gfile", "config": {}}'),
+        ("SavedModel elsewhere", '{"class_name": "TFSMLayer", "module": "keras.layers", "config": {}}'),
+        ("torch module", '{"class_name": "TorchModuleWrapper", "module": "keras.layers", "config": {}}'),
+    ):  # fmt: skip
+        yield family, f"{name}, JSON", text.encode(), "config.json", ""
     yield family, "external link", _hdf5(link=True), "model.h5", ""
     yield family, "external storage", _hdf5(storage=True), "model.h5", ""
     members = {"config.json": json.dumps(_model()).encode(), "assets/x.pkl": b"cposix\nsystem\n."}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scanner.told import MALICIOUS, assert_clean, rules, tell
+from tests.scanner.told import CLEAN, MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
 
 
 @pytest.mark.parametrize("tag", ["object/apply:os.system ['true']", "name:os.system",
@@ -28,3 +28,43 @@ def test_settings_and_front_matter_are_clean() -> None:
         b"---\nlicense: mit\ntags:\n- bert\n---\n# Model\nText: with colon: twice\n", "yaml"
     )
     assert_clean(b"a: 1\nb: [x, y]\n", "yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--- !ruby/object:Gem::Installer\ni: x\n",
+        "a: !!ruby/hash:X {}\n",
+        "!!javax.script.ScriptEngineManager [!!java.net.URL ['http://example.invalid']]\n",
+        "a: !php/object 'x'\n",
+        "a: !!perl/hash:X {}\n",
+        "a: !include ../../x.yaml\n",
+        "a: !new:package.Class\n",
+        "a: !env X\n",
+        "{a: !ruby/object:X {}}\n",
+    ],
+)
+def test_tags_beyond_yamls_own_are_told(text: str) -> None:
+    result = tell(text.encode(), "x.yaml")
+
+    assert result.verdict is SUSPICIOUS
+    assert rules(result) == {"embedded-code"}
+
+
+@pytest.mark.parametrize("tag", ["!apply:os.system", "!new:subprocess.Popen", "!name:os.system"])
+def test_a_tag_for_what_starts_a_process_is_malicious(tag: str) -> None:
+    assert tell(f"a: {tag} [x]\n".encode(), "hyperparams.yaml").verdict is MALICIOUS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !!binary aGk=\nb: !!set {x}\nc: !!str 1\nd: ! x\n",
+        "width: 3\nlength: !ref <width>\ncopy: !copy <length>\n",
+        "---\nlicense: mit\n---\n![Picture](https://example.invalid/x.png)\n\n# Model\n",
+        "---\nlicense: mit\n---\n!pip install model\n",
+        '{"vocab": {"a": 1, "!b": 2, ",!c": 3, "x: !d": 4}}',
+    ],
+)
+def test_tags_of_plain_data_and_prose_are_clean(text: str) -> None:
+    assert tell(text.encode(), "x.yaml").verdict is CLEAN
