@@ -48,6 +48,13 @@ address and without tokens anybody may read and ask; elsewhere make a token firs
     help="Seconds a request waits for an admission.",
 )
 @click.option(
+    "--refresh",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0.0, 86_400.0),
+    help="Seconds for which the hub's word on branches and access is good.",
+)
+@click.option(
     "--anonymous",
     multiple=True,
     type=click.Choice(["reader", "requester", "nobody"]),
@@ -62,6 +69,7 @@ def command(
     policy_name: str | None,
     workers: int,
     wait: float,
+    refresh: float,
     anonymous: tuple[str, ...],
     public_url: str,
     offline: bool,
@@ -92,6 +100,7 @@ def command(
         public_url=public_url,
         workers=workers,
         wait=wait,
+        refresh=refresh,
     )
     listening = server.bind(host, port)
     parts = app.services(config)
