@@ -34,6 +34,7 @@ from secureload import (
     selection,
     signatures,
     sources,
+    tracing,
 )
 from secureload.cache import TrustedCache
 from secureload.convert.configs import MENDS
@@ -169,14 +170,15 @@ class Gate:
                 raise Refused(decided.verdict, decided.report)
             staging = work / "artifact"
             staging.mkdir()
-            artifact = convert.convert(
-                decided.snapshot,
-                decided.approval,
-                staging,
-                framework=need.framework,
-                progress=self.progress,
-                through=confined.convert_folder,
-            )
+            with tracing.stage("convert"):
+                artifact = convert.convert(
+                    decided.snapshot,
+                    decided.approval,
+                    staging,
+                    framework=need.framework,
+                    progress=self.progress,
+                    through=confined.convert_folder,
+                )
             if need.code and (found := code.code_of(decided.snapshot)):
                 artifact = _with_code(artifact, found)
             if bad := self._recalled(listing, [file.sha256 for file in artifact.files]):
@@ -184,8 +186,13 @@ class Gate:
                 self.cache.record_verdict(decided, key)
                 raise Refused(decided.verdict)
             artifact = dataclasses.replace(artifact, confinement=confined.tier.value)
-            evidence = self._evidence(key, artifact, decided)
-            published = self.cache.publish(key, artifact, decided, evidence=evidence)
+            made = {path for done in artifact.conversions for path in done.outputs}
+            tracing.add(
+                "converted_bytes", sum(file.size for file in artifact.files if file.path in made)
+            )
+            with tracing.stage("keep"):
+                evidence = self._evidence(key, artifact, decided)
+                published = self.cache.publish(key, artifact, decided, evidence=evidence)
             return dataclasses.replace(published, hash_on_load=on_load)
 
     def accept(self, bundle: Path, source: Source | None = None) -> CacheEntry:
@@ -351,7 +358,8 @@ class Gate:
         )
 
     def _resolve(self, source: Source) -> Listing:
-        listing = sources.resolve(source, self._context())
+        with tracing.stage("resolve"):
+            listing = sources.resolve(source, self._context())
         if source.kind != "local":  # a folder is always there to be asked again
             self.cache.remember(listing)
         return listing
@@ -542,7 +550,8 @@ class Gate:
         self, listing: Listing, need: Need, work: Path, confined: sandbox.Sandbox
     ) -> Decided:
         topics = self.policy.topics(listing.source)
-        attestation = self._attest(listing, work)
+        with tracing.stage("verify"):
+            attestation = self._attest(listing, work)
         selected = selection.select(listing, need, scope=topics.scope)
         circumstances = self._circumstances(listing, work)
         early = policy.decide_early(
@@ -551,29 +560,33 @@ class Gate:
         early = (*self._recalled(listing), *early)
         if any(reason.rule in _NOT_FETCHED for reason in early):
             return self._unfetched(listing, attestation, early, circumstances)
-        attestation, snapshot = self._fetch(listing, attestation, selected, work)
+        with tracing.stage("fetch"):
+            attestation, snapshot = self._fetch(listing, attestation, selected, work)
         if snapshot and (bad := self._recalled(listing, [file.sha256 for file in snapshot.files])):
             return self._unfetched(listing, attestation, bad, circumstances)
         report: Report | None = None
         if snapshot is not None:
             named = modelcard.licences(snapshot.root)
             circumstances = dataclasses.replace(circumstances, licences=named)
-            report = scanner.scan(
-                [snapshot.root],
-                profiles=topics.pickles.profiles or None,
-                allow=topics.pickles.allow,
-                examine=confined.examine,
-            )
+            tracing.add("scanned_bytes", sum(file.size for file in snapshot.files))
+            with tracing.stage("scan"):
+                report = scanner.scan(
+                    [snapshot.root],
+                    profiles=topics.pickles.profiles or None,
+                    allow=topics.pickles.allow,
+                    examine=confined.examine,
+                )
         approved = policy.approved_code(topics, listing.source.repository) if need.code else None
-        verdict, approval = policy.decide(
-            str(listing.source), listing, attestation, snapshot, report, self.policy,
-            mended=MENDS, confined=confined.tier.full, remote_code_requested=need.code,
-            code=code.code_of(snapshot) if need.code and snapshot else None,
-            approved_code=approved,
-            signing=operator.configured(self.settings.home) is not None,
-            circumstances=circumstances,
-            today=self.clock().date(),
-        )  # fmt: skip
+        with tracing.stage("decide"):
+            verdict, approval = policy.decide(
+                str(listing.source), listing, attestation, snapshot, report, self.policy,
+                mended=MENDS, confined=confined.tier.full, remote_code_requested=need.code,
+                code=code.code_of(snapshot) if need.code and snapshot else None,
+                approved_code=approved,
+                signing=operator.configured(self.settings.home) is not None,
+                circumstances=circumstances,
+                today=self.clock().date(),
+            )  # fmt: skip
         return Decided(
             listing=listing,
             attestation=attestation,

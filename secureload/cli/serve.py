@@ -7,10 +7,11 @@ import ipaddress
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from secureload import telemetry
 from secureload.cli.console import say
 from secureload.cli.options import policy_option
 from secureload.errors import UsageError
@@ -62,6 +63,20 @@ address and without tokens anybody may read and ask; elsewhere make a token firs
 )
 @click.option("--public-url", default="", metavar="URL", help="What clients call the service.")
 @click.option("--offline", is_flag=True, help="Only what is admitted; the hub is not asked.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["json", "text"]),
+    default="text",
+    show_default=True,
+    help="How each line of the log on standard error is written.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="From which level on; info has a line for each request.",
+)
 def command(
     upstream: str | None,
     host: str,
@@ -73,10 +88,12 @@ def command(
     anonymous: tuple[str, ...],
     public_url: str,
     offline: bool,
+    log_format: Literal["json", "text"],
+    log_level: str,
 ) -> int:
     """Run the service."""
     try:
-        from secureload.gateway import app, server
+        from secureload.gateway import app, logs, server
         from secureload.gateway.config import Config
         from secureload.gateway.principals import Role
     except ImportError as error:
@@ -84,6 +101,8 @@ def command(
             f"the service needs {error.name}, which is not installed",
             hint="pip install 'secureload[serve]'",
         ) from error
+    logs.start(log_format, log_level)
+    end_of_traces = telemetry.start("secureload")
     settings = Settings.from_environment()
     settings = replace(
         settings,
@@ -110,6 +129,7 @@ def command(
     say(f"serving {settings.endpoint} under policy {settings.policy} at {place}")
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again at the end
         server.run(parts, listening)
+    end_of_traces()
     return 0
 
 

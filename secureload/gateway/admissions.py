@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -39,15 +40,25 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Admissions:
-    """What the front and the API ask; `upstream` checks who may read, `jobs` does the work."""
+    """What the front and the API ask; `upstream` checks who may read, `jobs` does the work.
+
+    `count` is told of each revision asked for: `hit` where it is admitted already, else `miss`.
+    """
 
     def __init__(
-        self, config: Config, catalogue: Catalogue, upstream: Upstream, jobs: Jobs
+        self,
+        config: Config,
+        catalogue: Catalogue,
+        upstream: Upstream,
+        jobs: Jobs,
+        *,
+        count: Callable[[str], None] = lambda _result: None,
     ) -> None:
         self._config = config
         self._catalogue = catalogue
         self._upstream = upstream
         self._jobs = jobs
+        self._count = count
         self._refreshing: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def check_access(self, principal: Principal, repository: str) -> None:
@@ -75,6 +86,7 @@ class Admissions:
         view = self._catalogue.cached(repository, revision)
         if view is None:
             view = await aside(self._catalogue.view, repository, revision)
+        self._count("miss" if view is None else "hit")
         if view is not None:
             self._follow(principal, repository, revision)
             return view

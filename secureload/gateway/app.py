@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import anyio.to_thread
 
 from secureload.cache import work
 from secureload.errors import SecureloadError
-from secureload.gateway import aside
+from secureload.gateway import aside, health
 from secureload.gateway.admissions import Admissions
 from secureload.gateway.catalogue import Catalogue
 from secureload.gateway.config import Config
@@ -38,8 +37,10 @@ from secureload.gateway.problems import (
 )
 from secureload.gateway.routes import ROUTES, Row, Table
 from secureload.gateway.sending import Receive, Scope, Send, send_bytes, send_json
+from secureload.gateway.standing import Standing
 from secureload.gateway.store import FolderStore, Store
 from secureload.gateway.upstream import Upstream
+from secureload.gateway.watching import PRINCIPAL, watch
 from secureload.ledger.database import Database
 
 _LOG = logging.getLogger("secureload.gateway")
@@ -82,7 +83,8 @@ def services(
     ledger.create()
     catalogue = Catalogue(config.settings, ledger)
     catalogue.policy()
-    upstream = Upstream(config.settings, config.refresh)
+    metrics = Metrics()
+    upstream = Upstream(config.settings, config.refresh, count=metrics.asked)
     jobs = jobs or WorkerPool(
         ledger, workers=config.workers, queue=config.queue, seconds=config.job_seconds
     )
@@ -94,9 +96,9 @@ def services(
         jobs=jobs,
         store=store or FolderStore(layout, ledger),
         identities=identities or LedgerTokens(ledger, config.anonymous),
-        admissions=Admissions(config, catalogue, upstream, jobs),
+        admissions=Admissions(config, catalogue, upstream, jobs, count=metrics.looked),
         loads=Loads(ledger),
-        metrics=Metrics(),
+        metrics=metrics,
     )
 
 
@@ -155,6 +157,8 @@ class App:
         if missing:
             raise LookupError(f"rows without a handler: {sorted(missing)}")
         self._ending = False
+        self._health = health.Health(health.checks(parts))
+        self._standing = Standing(parts.metrics, parts.ledger, parts.catalogue)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
@@ -181,24 +185,15 @@ class App:
     # -- one request ---------------------------------------------------------------------
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun, status, row = time.monotonic(), 500, ""
-
-        async def noting(message: Any) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            row = await self._answer(scope, receive, noting)
-        except Problem as problem:
-            row = getattr(problem, "row", "")
-            if self._pages is not None and self._pages.shows(scope["path"]):
-                await self._pages.say(scope, noting, problem)
-            else:
-                await self._say(noting, problem)
-        finally:
-            self.parts.metrics.request(row, scope["method"], status, time.monotonic() - begun)
+        async with watch(scope, send, self.parts.metrics) as watched:
+            try:
+                watched.row = await self._answer(scope, receive, watched.send)
+            except Problem as problem:
+                watched.row = getattr(problem, "row", "")
+                if self._pages is not None and self._pages.shows(scope["path"]):
+                    await self._pages.say(scope, watched.send, problem)
+                else:
+                    await self._say(watched.send, problem)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> str:
         matched = self.table.match(scope["method"], scope["raw_path"].decode("latin-1"))
@@ -210,6 +205,7 @@ class App:
         row = matched.row
         try:
             principal = await self._principal(scope, row)
+            scope[PRINCIPAL] = principal.name
             call = Call(scope, receive, send, principal, matched.fields)
             await self._handlers[row.name](call)
         except Problem as problem:
@@ -246,21 +242,19 @@ class App:
         await send_json(call.send, {"status": "ok"})
 
     async def _readyz(self, call: Call) -> None:
-        """Ready: not ending, the policy valid, the ledger readable."""
+        """Ready: not ending, and every part works."""
         if self._ending:
             raise Unavailable("the service is ending", seconds=10)
+        parts = await self._health.parts()
+        failing = sorted(name for name, state in parts.items() if state != "ok")
+        if failing:
+            raise Unavailable(f"not ready: {', '.join(failing)}", seconds=10, more={"parts": parts})
         policy = await aside.aside(self.parts.catalogue.policy)
-        await aside.aside(self._read_ledger)
-        await send_json(call.send, {"status": "ok", "policy": policy.id.digest})
-
-    def _read_ledger(self) -> None:
-        from secureload.ledger import audit
-
-        with self.parts.ledger.read() as session:
-            audit.checkpoint(session)
+        await send_json(call.send, {"status": "ok", "policy": policy.id.digest, "parts": parts})
 
     async def _metrics(self, call: Call) -> None:
         waiting = await self.parts.jobs.running()
+        await self._standing.refresh()
         body, kind = self.parts.metrics.text(
             running=sum(not ticket.place for ticket in waiting),
             queued=sum(bool(ticket.place) for ticket in waiting),

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from secureload.errors import ToolError
 from secureload.gateway import work
 from secureload.gateway.aside import aside
 from secureload.gateway.problems import Unavailable
@@ -30,6 +31,9 @@ from secureload.ledger.records import JobRecord
 
 _GRACE = 5.0
 """Seconds that a worker told to end has for tidying up."""
+
+_STARTS = 60.0
+"""Seconds within which an idle process has started and ended, on a busy machine too."""
 
 _OUTCOME_BYTES = 256 << 20
 """Longest outcome read from a worker: a report on very many files."""
@@ -66,6 +70,13 @@ class Jobs(Protocol):
 
     async def running(self) -> tuple[Ticket, ...]:
         """Unfinished jobs, first the running ones, then those that wait in their order."""
+
+    async def ready(self) -> None:
+        """See that work could be done now.
+
+        Raises:
+            SecureloadError: it could not.
+        """
 
     async def close(self) -> None:
         """End what runs; nothing half done is left behind."""
@@ -138,6 +149,10 @@ class WorkerPool:
         """See `Jobs.running`."""
         standing = [self._standing(job) for job in self._unfinished.values()]
         return tuple(sorted(standing, key=lambda ticket: ticket.place))
+
+    async def ready(self) -> None:
+        """See `Jobs.ready`: a process starts, and ends as it should."""
+        await aside(_warm, self._processes)
 
     async def close(self) -> None:
         """See `Jobs.close`."""
@@ -256,7 +271,10 @@ _PRELOAD = [
 def _warm(processes: Any) -> None:
     process = processes.Process(target=_nothing)
     process.start()
-    process.join()
+    process.join(_STARTS)
+    if process.exitcode != 0:
+        process.kill()
+        raise ToolError("worker processes do not start")
 
 
 def _nothing() -> None:

@@ -33,8 +33,9 @@ class SendfileProtocol(HttpToolsProtocol):
         sendfile = functools.partial(self._sendfile, self.cycle)
         self.scope["extensions"] = {SENDFILE: sendfile}  # type: ignore[dict-item]
 
-    async def _sendfile(self, cycle: Any, descriptor: int, offset: int, count: int) -> None:
-        """Send a part of an open file as the body of the answer that has been started."""
+    async def _sendfile(self, cycle: Any, descriptor: int, offset: int, count: int) -> int:
+        """Send a part of an open file as the body of an answer; returns the bytes that went."""
+        begin = offset
         with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file:
             end = offset + count
             while offset < end:
@@ -46,11 +47,12 @@ class SendfileProtocol(HttpToolsProtocol):
                     # The client has gone, or takes nothing: there is nobody to tell.
                     cycle.disconnected = True
                     self.transport.abort()
-                    return
+                    return offset - begin
                 if sent == 0:
                     raise EOFError("a file became shorter while it was sent")
                 offset += sent
         cycle.expected_content_length -= count
+        return count
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -31,15 +31,24 @@ _REMEMBERED = 50_000
 
 
 class Upstream:
-    """The hub behind the service. `refresh` is how long in seconds an answer is good for."""
+    """The hub behind the service. `refresh` is how long in seconds an answer is good for.
+
+    `count` is told how each question ended: `ok`, `denied`, `throttled` or `failed`.
+    """
 
     def __init__(
-        self, settings: Settings, refresh: float, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        refresh: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        count: Callable[[str], None] = lambda _result: None,
     ) -> None:
         self._endpoint = settings.endpoint
         self._offline = settings.offline
         self._refresh = refresh
         self._clock = clock
+        self._count = count
         self._allowed: dict[tuple[str, str], float] = {}
         self._commits: dict[tuple[str, str, str], tuple[float, str]] = {}
         self._asking: dict[tuple[str, ...], asyncio.Task[Mapping[str, Any]]] = {}
@@ -113,6 +122,19 @@ class Upstream:
     def _ask(self, path: str, subject: str, token: str) -> Mapping[str, Any]:
         if self._offline:
             raise Unavailable("the hub is not asked: the service is offline", seconds=3_600)
+        try:
+            answer = self._asked(path, subject, token)
+        except (RepoNotFound, RevisionNotFound, Gated):
+            self._count("denied")
+            raise
+        except Unavailable as problem:
+            busy = getattr(problem.__cause__, "status", None) == 429
+            self._count("throttled" if busy else "failed")
+            raise
+        self._count("ok")
+        return answer
+
+    def _asked(self, path: str, subject: str, token: str) -> Mapping[str, Any]:
         request = transport.Request(
             url=f"{self._endpoint}/api/models/{path}",
             subject=subject,

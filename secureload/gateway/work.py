@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from secureload import gate, policy
+from secureload import gate, policy, telemetry, tracing
 from secureload.errors import IntegrityError, NotFoundError, Refused, SecureloadError
 from secureload.flow import CacheEntry, Listing, Need, Source, digest_of
 from secureload.gateway import revisions
@@ -68,6 +68,8 @@ class Order:
     again: bool = False
     """Judge anew what is admitted already."""
     token: str = field(default="", repr=False)
+    traceparent: str = field(default_factory=tracing.traceparent, compare=False)
+    """The request behind it, so that the worker's spans are its children."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -92,6 +94,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str = ""
     hint: str = ""
     fault: str = ""
+    figures: dict[str, float] = {}
+    """What the stages of the gate added up: seconds, and bytes."""
 
 
 def main(order: Order, pipe: Connection) -> None:
@@ -111,7 +115,11 @@ def main(order: Order, pipe: Connection) -> None:
             said = now
             pipe.send_bytes(msgspec.json.encode({"progress": [label, done, total]}))
 
-    outcome = perform(order, progress)
+    ended = telemetry.start("secureload-worker")
+    try:
+        outcome = perform(order, progress)
+    finally:
+        ended()
     pipe.send_bytes(msgspec.json.encode({"outcome": outcome}))
     pipe.close()
 
@@ -122,6 +130,18 @@ def _interrupted(_signal: int, _frame: object) -> None:
 
 def perform(order: Order, progress: Progress | None = None) -> Outcome:
     """Do what an order says; every accident becomes an outcome with a reason."""
+    with (
+        tracing.collected() as figures,
+        tracing.continued(order.traceparent),
+        tracing.span("secureload.job", **{"secureload.job.kind": order.kind}) as span,
+    ):
+        outcome = _performed(order, progress)
+        if span is not None:
+            span.set_attribute("secureload.job.state", outcome.state)
+    return msgspec.structs.replace(outcome, figures=figures)
+
+
+def _performed(order: Order, progress: Progress | None) -> Outcome:
     try:
         return _KINDS[order.kind](order, progress)
     except Refused as refused:

@@ -74,12 +74,21 @@ class SourceType:
 class TransientError(SourceError):
     """A connection broke or a server was busy: asking again may help.
 
-    `retry_after` is the number of seconds the server asked to wait, or None.
+    `retry_after` is the number of seconds the server asked to wait, or None; `status` what it
+    answered, or None where it did not.
     """
 
-    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        retry_after: float | None = None,
+        status: int | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+        self.status = status
 
 
 def listing(source: Source, commit: str, claims: Iterable[FileClaim]) -> Listing:

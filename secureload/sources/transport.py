@@ -240,6 +240,7 @@ def _refuse(request: Request, response: Any) -> NoReturn:
             hint=f"try again{later or ' later'}"
             + ("; logging in raises the limits" if status == 429 and not request.secret else ""),
             retry_after=asked,
+            status=status,
         )
     if code == "GatedRepo":
         raise AccessError(f"{request.subject} is gated{told}", hint=request.advice)

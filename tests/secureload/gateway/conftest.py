@@ -72,7 +72,8 @@ def guarded(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             name, at = role.value, datetime.now(UTC).isoformat(timespec="microseconds")
             _, text = tokens.create(session, name, [name], by="test", at=at, expires=None)
             given[role] = text
-    with Service(home=home, upstream=world.hub.url, options=("--wait", "120")) as service:
+    options = ("--wait", "120", "--log-format", "json")
+    with Service(home=home, upstream=world.hub.url, options=options) as service:
         yield service, given
 
 

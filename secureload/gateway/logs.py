@@ -1,0 +1,101 @@
+"""The service's log: one line an event, without secrets and without control characters.
+
+A line is JSON (`--log-format json`) or text. What a client or a hub wrote may stand in it, so
+tokens are taken out and what does not print is replaced, wherever a message came from.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Literal, TextIO
+
+Format = Literal["json", "text"]
+LEVELS = ("debug", "info", "warning", "error")
+
+REQUEST: ContextVar[str] = ContextVar("secureload_request", default="")
+"""The id of the request that is being answered."""
+
+_LONGEST = 8_000
+"""Characters of one value; what is longer is cut."""
+
+_SECRETS = (
+    # Tokens by their look: ours, the hub's, GitHub's, a cloud's key, a signed web token.
+    (re.compile(r"\b(slt_|hf_|ghp_|ghs_|github_pat_)[A-Za-z0-9_-]{8,}"), r"\1***"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)*"), "***"),
+    (re.compile(r"\bAKIA[0-9A-Z]{12,}"), "AKIA***"),
+    # By their place: credentials in a URL, a header, a query.
+    (re.compile(r"(?<=://)[^/?#\s@]+@"), "***@"),
+    (re.compile(r"(?i)\b(bearer|basic)(\s+)[^\s,;'\"]+"), r"\1\2***"),
+    (re.compile(r"(?i)\b(authorization|cookie|set-cookie)(\W{1,4})[^\r\n]+"), r"\1\2***"),
+    (
+        re.compile(
+            r"(?i)([\w.-]*(?:token|secret|password|passwd|signature|credential|api_?key))"
+            r"(['\"]?\s*[=:]\s*['\"]?)[^\s&'\",;]+"
+        ),
+        r"\1\2***",
+    ),
+    (re.compile(r"(?i)([?&](?:code|state|sig)=)[^\s&'\"]+"), r"\1***"),
+)
+
+
+@lru_cache(maxsize=4_096)  # paths, agents and names come again and again
+def scrubbed(text: str) -> str:
+    """Text for the log: on one line, printable, without secrets, not too long."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+class Lines(logging.Formatter):
+    """Records as lines; `extra={"fields": {...}}` adds to what a record says."""
+
+    def __init__(self, kind: Format) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever the record holds."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        said: dict[str, Any] = {
+            "time": at.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": scrubbed(record.getMessage()),
+        }
+        if request := REQUEST.get():
+            said["request"] = request
+        for name, value in (getattr(record, "fields", None) or {}).items():
+            said[name] = scrubbed(value) if isinstance(value, str) else value
+        if record.exc_info and record.exc_info[0] is not None:
+            told = "".join(traceback.format_exception(*record.exc_info))
+            said["exception"] = scrubbed(told.strip().replace("\n", " | "))
+        if self._kind == "json":
+            return json.dumps(said, ensure_ascii=True)
+        head = f"{said.pop('time')} {said.pop('level'):7} {said.pop('logger')} "
+        return head + " ".join((said.pop("message"), *(f"{k}={v}" for k, v in said.items())))
+
+
+def start(kind: Format, level: str, stream: TextIO | None = None) -> None:
+    """Send every record of this process, from `level` on, to standard error or `stream`."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(Lines(kind))
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # Libraries that would tell each of their own requests, with its URL.
+    for name in ("httpx", "httpx2", "httpcore", "urllib3", "botocore", "alembic", "asyncio"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    logging.captureWarnings(True)
+
+
+def event(logger: logging.Logger, level: int, message: str, fields: Mapping[str, Any]) -> None:
+    """Write a record with fields."""
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s", message, extra={"fields": dict(fields)})
