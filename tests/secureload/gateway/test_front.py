@@ -173,7 +173,7 @@ def test_a_token_of_the_hub_opens_only_what_the_hub_opens_to_it(service: Service
 
 
 def test_there_is_nothing_but_the_table(service: Service) -> None:
-    for path in ("/", "/docs", "/org/legacy.git/info/refs", "/api/secureload/v1/docs"):
+    for path in ("/nothing", "/docs", "/org/legacy.git/info/refs", "/api/secureload/v1/docs"):
         assert service.ask(path).status in {404, 405}, path
     assert service.ask("/livez", method="POST", body=b"").status == 405
     assert service.ask("/api/repos/create", method="POST", body=b"{}").status == 403

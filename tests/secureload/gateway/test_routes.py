@@ -114,6 +114,25 @@ def test_the_table_is_the_matrix() -> None:
     assert table == MATRIX
 
 
+def test_the_dashboards_rows_need_the_roles_of_the_api() -> None:
+    rows = {(method, row.template): row.roles for row in ROWS for method in row.methods}
+    public = {template for (_, template), roles in rows.items() if roles is None}
+    assert public == {f"/dashboard/{name}" for name in ("static/{name}", "sign-in", "sign-out")}
+    as_in_the_api = {
+        "/admissions": "/admissions",
+        "/verdicts/{id}/review": "/reviews",
+        "/reviews/{id}/decision": "/reviews/{id}/decision",
+        "/recalls": "/recalls",
+        "/recalls/{id}/lift": "/recalls/{id}/lift",
+    }
+    posts = {template for method, template in rows if method == "POST"} - public
+    assert posts == {f"/dashboard{page}" for page in as_in_the_api}
+    for page, path in as_in_the_api.items():
+        assert rows["POST", f"/dashboard{page}"] == MATRIX["POST", f"{API}{path}"]
+    for page in ("loads", "audit"):
+        assert rows["GET", f"/dashboard/{page}"] == MATRIX["GET", f"{API}/{page}"]
+
+
 def test_no_route_of_the_api_is_without_a_row(tmp_path: Path) -> None:
     from secureload.gateway import app
 
