@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 
 from scanner.facts import Fact, TemplateFact
-from scanner.formats import Format, Read
+from scanner.formats import Format, Read, _strings
 from scanner.reader import Blob
 
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
@@ -35,11 +35,14 @@ class _Cursor:
         return int(value)
 
     def string(self) -> str:
+        return bytes(self.raw()).decode("utf-8", "replace")
+
+    def raw(self) -> memoryview:
         length = self.number("Q")
         if length > len(self.data) - self.at:
             raise ValueError("a string runs past the end")
         start, self.at = self.at, self.at + length
-        return bytes(self.data[start : self.at]).decode("utf-8", "replace")
+        return self.data[start : self.at]
 
     def skip(self, kind: int) -> None:
         """Step over a value; arrays may nest, so the walk keeps its own stack."""
@@ -65,11 +68,12 @@ class _Cursor:
 
 
 def read(blob: Blob) -> Read:
-    """Yield chat templates, and whatever the header gets wrong."""
+    """Yield chat templates, what other values hold, and whatever the header gets wrong."""
     version = int.from_bytes(blob.data[4:8], "little")
     order = "<" if version < 1 << 16 else ">"
     cursor = _Cursor(blob.data, order)
-    facts: list[Fact] = []
+    facts: list[Fact | Blob] = []
+    looked = 0
     try:
         if cursor.number("I") not in (2, 3):
             yield blob.problem("malformed", "an unknown GGUF version", fatal=True)
@@ -87,6 +91,11 @@ def read(blob: Blob) -> Read:
             kind = cursor.number("I")
             if kind == _STRING and "chat_template" in key:
                 facts.append(TemplateFact(where=blob.where(cursor.at), source=cursor.string()))
+            elif kind == _STRING:
+                value = cursor.raw()
+                looked += min(len(value), _strings.LONGEST)
+                if len(value) > 8 and looked <= _strings.MOST:
+                    facts.extend(_strings.held(blob, key, bytes(value[: _strings.LONGEST])))
             else:
                 cursor.skip(kind)
         offsets = []

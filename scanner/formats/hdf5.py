@@ -1,8 +1,9 @@
 """HDF5, as Keras writes weights and models: links, storage and filters that lead elsewhere.
 
-h5py reads the structure; no data is read, no link is followed. A file names other files
-through external links, external storage and virtual datasets; a filter outside the library
-loads a plug-in. A model's configuration may hold code.
+h5py reads the structure; no link is followed. Data is read where chunks or filters keep it
+from lying in the file as it is, some megabytes of it, to look for pickles. A file names
+other files through external links, external storage and virtual datasets; a filter outside
+the library loads a plug-in. A model's configuration may hold code.
 
 Source: the HDF5 file format specification, version 3.
 """
@@ -10,14 +11,17 @@ Source: the HDF5 file format specification, version 3.
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from typing import Any
 
 from scanner.facts import Fact, MemberFact, ProblemFact
 from scanner.findings import Where
-from scanner.formats import Format, Read
+from scanner.formats import Format, Read, _strings
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._keras import code_in
 from scanner.formats._view import View
+from scanner.formats.hidden_pickle import hidden
 from scanner.reader import Blob
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -25,6 +29,10 @@ _FILTERS = frozenset({1, 2, 3})
 """deflate, shuffle, fletcher32: what every build of the library has."""
 _CONFIGS = ("model_config", "training_config")
 _MOST = 200_000
+_UNPACKED = 16 << 20
+"""Bytes of chunked data that are unpacked in one file, to look for pickles."""
+_OPAQUE = "SVO"
+"""Kinds of numpy's for strings and opaque bytes; with bytes, what may hold another file."""
 
 
 def recognise(blob: Blob) -> bool:
@@ -43,7 +51,7 @@ def read(blob: Blob) -> Read:
 
     if blob.head(8) != _MAGIC:
         yield blob.problem("prepended-data", "a user block lies before the HDF5 signature")
-    facts: list[Fact] = []
+    facts: list[Fact | Blob] = []
     try:
         with h5py.File(View(blob.data), "r") as file:
             _walk(blob, file, facts)
@@ -52,15 +60,16 @@ def read(blob: Blob) -> Read:
     yield from facts
 
 
-def _walk(blob: Blob, file: Any, facts: list[Fact]) -> None:
+def _walk(blob: Blob, file: Any, facts: list[Fact | Blob]) -> None:
     import h5py
 
     seen: set[bytes] = set()
+    left = [_UNPACKED]
     declared = 0
     pending: list[tuple[str, Any]] = [("", file)]
     while pending:
         path, group = pending.pop()
-        _attributes(blob, path, group, facts)
+        _attributes(blob, path, group, facts, left)
         for name in group:
             if len(seen) > _MOST:
                 facts.append(blob.problem("limit-reached", "too many objects", fatal=True))
@@ -82,15 +91,15 @@ def _walk(blob: Blob, file: Any, facts: list[Fact]) -> None:
             if isinstance(item, h5py.Group):
                 pending.append((where, item))
             elif isinstance(item, h5py.Dataset):
-                declared += _dataset(blob, where, item, facts)
+                declared += _dataset(blob, where, item, facts, left)
     if declared > max(len(blob.data) * 2, 1 << 20):
         facts.append(_say(blob, "", "expands", "datasets declare far more than the file holds"))
 
 
-def _dataset(blob: Blob, where: str, item: Any, facts: list[Fact]) -> int:
+def _dataset(blob: Blob, where: str, item: Any, facts: list[Fact | Blob], left: list[int]) -> int:
     import h5py
 
-    _attributes(blob, where, item, facts)
+    _attributes(blob, where, item, facts, left)
     plist = item.id.get_create_plist()
     if plist.get_external_count():
         name = plist.get_external(0)[0]
@@ -98,14 +107,50 @@ def _dataset(blob: Blob, where: str, item: Any, facts: list[Fact]) -> int:
         facts.append(_link(blob, where, "external-storage", text))
     if plist.get_layout() == h5py.h5d.VIRTUAL:
         facts.append(_link(blob, where, "virtual-dataset", "other datasets"))
-    for number in range(plist.get_nfilters()):
-        code = plist.get_filter(number)[0]
+    codes = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+    for code in codes:
         if code not in _FILTERS:
             facts.append(_say(blob, where, "foreign-filter", f"needs the filter plug-in {code}"))
+    if plist.get_layout() == h5py.h5d.CHUNKED and _FILTERS.issuperset(codes):
+        facts.extend(_unpacked(blob, where, item, left))
     return int(item.size or 0) * int(item.dtype.itemsize)
 
 
-def _attributes(blob: Blob, where: str, item: Any, facts: list[Fact]) -> None:
+def _unpacked(blob: Blob, where: str, item: Any, left: list[int]) -> Iterator[Fact | Blob]:
+    """Yield what hides in the first rows of chunked data; a row too long is left alone."""
+    if item.dtype.hasobject or not item.size or not item.shape:
+        # What strings of varying length say lies in the file as it is.
+        return
+    row = item.size // item.shape[0] * item.dtype.itemsize
+    chunk = math.prod(item.chunks) * item.dtype.itemsize
+    rows = min(item.shape[0], left[0] // row)
+    if not rows or chunk > _UNPACKED:
+        return
+    raw = item[:rows].tobytes()
+    left[0] -= len(raw)
+    if item.dtype.itemsize == 1 or item.dtype.kind in _OPAQUE:
+        yield from _strings.held(blob, where, raw)
+    yield from hidden(blob.inner(memoryview(raw), where, hint="raw"), whole=True)
+
+
+def _attributes(
+    blob: Blob, where: str, item: Any, facts: list[Fact | Blob], left: list[int]
+) -> None:
+    for name in item.attrs:
+        if name in _CONFIGS or left[0] <= 0:
+            continue
+        value = item.attrs[name]
+        if isinstance(value, str):
+            raw = value.encode("utf-8", "surrogateescape")
+        elif isinstance(value, bytes):
+            raw = value
+        elif hasattr(value, "tobytes") and not value.dtype.hasobject:
+            raw = value.tobytes()
+        else:
+            continue
+        left[0] -= len(raw)
+        if len(raw) > 8:
+            facts.extend(_strings.held(blob, f"{where}@{name}", raw))
     for name in _CONFIGS:
         if name not in item.attrs:
             continue

@@ -26,7 +26,7 @@ _BASE64 = re.compile(rb"gA[I-Za-z0-9+/_-][A-Za-z0-9+/_-]{20,}={0,2}")
 _LATIN = re.compile(rb"\xc2\x80[\x02-\x05]")
 _ESCAPED = re.compile(rb"\\u0080\\u000[2-5][^\"]{1,65536}")
 """The same bytes as text: in UTF-8, and in JSON's escapes."""
-_ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """What readers take apart themselves, so that what lies inside is met there."""
 
 
@@ -57,14 +57,14 @@ def _ends(size: int) -> list[tuple[int, int]]:
     return [(0, _TEXTUAL), (size - _TEXTUAL, size)]
 
 
-def _found(blob: Blob) -> tuple[int, str] | None:
+def _found(blob: Blob, *, whole: bool = False) -> tuple[int, str] | None:
     """Where a pickle that would act begins, and what it would call."""
     from scanner.pickles import danger
     from scanner.pickles.machine import interpret
 
     limits = replace(blob.limits, pickle_opcodes=_OPCODES)
     for (at, data), _ in zip(_places(blob), range(_MOST), strict=False):
-        if not at:
+        if not at and not whole:
             # The reader of pickles has this one.
             continue
         facts = interpret(data[:_TEXTUAL], pickles=1, limits=limits).facts
@@ -80,7 +80,7 @@ def _found(blob: Blob) -> tuple[int, str] | None:
 
 def recognise(blob: Blob) -> bool:
     """Whether such a pickle lies in the first megabytes of something that is no archive."""
-    if not 16 <= len(blob.data) <= _LARGEST or blob.head(6).startswith(_ARCHIVES):
+    if not 16 <= len(blob.data) <= _LARGEST or blob.head(6).startswith(ARCHIVES):
         return False
     if bytes(blob.data[257:262]) == b"ustar":
         return False
@@ -92,9 +92,12 @@ def read(blob: Blob) -> Read:
     yield from hidden(blob)
 
 
-def hidden(blob: Blob) -> Iterator[ProblemFact]:
-    """The same, for readers that keep bytes to themselves."""
-    found = _found(blob)
+def hidden(blob: Blob, *, whole: bool = False) -> Iterator[ProblemFact]:
+    """The same, for readers that keep bytes to themselves.
+
+    `whole` says that no reader of pickles sees what begins with the first byte either.
+    """
+    found = _found(blob, whole=whole)
     if found is not None:
         at, name = found
         message = f"a pickle that calls `{name}` lies inside"

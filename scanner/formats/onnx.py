@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from scanner.facts import CodeFact, MemberFact
-from scanner.formats import Format, Read
+from scanner.formats import Format, Read, _strings
 from scanner.formats._onnx import INSIDE, entry, is_model
 from scanner.formats._protobuf import BYTES, WireError, fields, text
 from scanner.reader import Blob
@@ -28,10 +28,10 @@ def recognise(blob: Blob) -> bool:
 
 
 def read(blob: Blob) -> Read:
-    """Yield tensors that lie elsewhere and operators of foreign domains."""
+    """Yield tensors that lie elsewhere, operators of foreign domains, what metadata holds."""
     pending: list[tuple[str, memoryview]] = [("model", blob.data)]
     domains: dict[str, int] = {}
-    steps = 0
+    steps = looked = 0
     try:
         while pending:
             kind, data = pending.pop()
@@ -49,6 +49,15 @@ def read(blob: Blob) -> Read:
                     external[key] = content
                 elif inner is not None:
                     pending.append((inner, value))
+                elif (kind, number) == ("model", 14):
+                    pair = {field: said for field, _, said in fields(value)}
+                    written = pair.get(2)
+                    if isinstance(written, memoryview) and len(written) > 8:
+                        raw = bytes(written[: _strings.LONGEST])
+                        looked += len(raw)
+                        if looked <= _strings.MOST:
+                            name = text(pair.get(1, 0))
+                            yield from _strings.held(blob, f"metadata.{name}", raw)
                 elif (kind, number) in (("node", 7), ("opset", 1)):
                     name = text(value)
                     if name not in _DOMAINS:

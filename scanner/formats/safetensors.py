@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from scanner.facts import ConfigFact
-from scanner.formats import Format, Read
+from scanner.formats import Format, Read, _strings
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._safetensors import safetensors_head
 from scanner.reader import Blob
@@ -54,12 +54,25 @@ def read(blob: Blob) -> Read:
             isinstance(value, str) for value in metadata.values()
         ):
             yield blob.problem("malformed", "the metadata is no map of strings", fatal=True)
-        elif metadata.get("format") in ("tf", "flax", "jax", "mlx"):
+        else:
+            yield from _metadata(blob, metadata)
+        if isinstance(metadata, dict) and metadata.get("format") in ("tf", "flax", "jax", "mlx"):
             yield ConfigFact(
                 where=blob.where(8), document=blob.name, path="$.__metadata__.format",
                 key="safetensors-format", value=str(metadata["format"]),
             )  # fmt: skip
     yield from _tensors(blob, header, len(blob.data) - 8 - length)
+
+
+def _metadata(blob: Blob, metadata: dict[str, str]) -> Read:
+    looked = 0
+    for key, value in metadata.items():
+        raw = value.encode("utf-8", "surrogatepass")
+        looked += min(len(raw), _strings.LONGEST)
+        if looked > _strings.MOST:
+            return
+        if len(raw) > 8:
+            yield from _strings.held(blob, f"__metadata__.{key}", raw)
 
 
 def _tensors(blob: Blob, header: dict[str, object], room: int) -> Read:

@@ -5,7 +5,8 @@ Why it matters
     the program that comes with the model can do so. Ordinary files carry no such bytes.
 Fires on
     pickles, also in base64, in which a known dangerous function is called, anywhere in a
-    file of up to 16 MiB that is no archive.
+    file of up to 16 MiB that is no archive; in larger ones, in the metadata of safetensors,
+    GGUF and ONNX; in chunked and compressed data of HDF5, up to 16 MiB of it.
 Stays quiet on
     pickles of plain data and bytes that only look like opcodes.
 Remedy

@@ -62,6 +62,7 @@ FLOORS: dict[str, int] = {
     "safetensors": 0,
     "program": 1,
     "gguf": 2,
+    "carried": 15,
 }
 
 _ORDER = (FileVerdict.CLEAN, FileVerdict.SUSPICIOUS, FileVerdict.ERROR, FileVerdict.MALICIOUS)

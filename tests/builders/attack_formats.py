@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from tests.builders import wire, zips
-from tests.builders.gadgets import PY, SH, Technique
+from tests.builders.gadgets import PY, SH, Technique, call, pickled
 
 REPO = "https://example.invalid/x"
 
@@ -23,7 +23,7 @@ def techniques() -> Iterator[Technique]:
     """All of them."""
     for family, name, data, file, loader in (
         *_templates(), *_python(), *_yaml(), *_configs(), *_keras(), *_graphs(), *_safetensors(),
-        *_programs(), *_gguf(),
+        *_programs(), *_gguf(), *_carried(),
     ):  # fmt: skip
         yield Technique(
             name=name, family=family, data=data, file=file, loader=loader, runs=bool(loader)
@@ -334,3 +334,64 @@ def _gguf() -> Iterator[Case]:
         "m.gguf",
         "",
     )
+
+
+def _carried() -> Iterator[Case]:
+    """Metadata and packed data that hold a pickle, an archive, a script or a template.
+
+    Nothing loads them where they lie; the program that comes with the model would.
+    """
+    import base64
+    import gzip
+
+    acts = pickled(call("posix:system", SH))
+    lines = f"cposix\nsystem\n(S'{SH}'\ntR.".encode()
+    archive = zips.plain({"x.pkl": lines})
+    values = {
+        "a pickle": acts,
+        "a pickle of lines": lines,
+        "a pickle in hexadecimal": lines.hex().encode(),
+        "a pickle of lines in base64": base64.b64encode(lines),
+        "a zip": archive,
+        "a zip in base64": base64.b64encode(archive),
+        "a gzip in base64": base64.b64encode(gzip.compress(acts, mtime=0)),
+        "a shell script": f"#!/bin/sh\n{SH}\n".encode(),
+        "Python": f"import os\nos.system('{SH}')\n".encode(),
+        "HTML with a script": b"<p>x</p><script>fetch('//example.invalid')</script>",
+        "a template": ("{{ lipsum.__globals__.os.system('" + SH + "') }}").encode(),
+    }
+    for name, value in values.items():
+        text = value.decode("latin-1")
+        header = json.dumps({"__metadata__": {"note": text}}).encode()
+        yield "carried", f"{name}, safetensors", _safe(header), "model.safetensors", ""
+        entry = b"".join(struct.pack("<Q", len(part)) + part for part in (b"general.note",))
+        entry += struct.pack("<IQ", 8, len(value)) + value
+        data = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + entry
+        yield "carried", f"{name}, GGUF", data, "model.gguf", ""
+        extra = wire.chunk(14, wire.chunk(1, "note") + wire.chunk(2, value))
+        model = wire.number(1, 8) + wire.chunk(7, wire.chunk(2, "g")) + extra
+        yield "carried", f"{name}, ONNX", model, "model.onnx", ""
+    for name, settings in (
+        ("gzip", {"compression": "gzip"}),
+        ("gzip and shuffle", {"compression": "gzip", "shuffle": True}),
+        ("chunks", {"chunks": (3,)}),
+    ):
+        for kind in ("u1", "<f4"):
+            yield (
+                "carried",
+                f"packed with {name}, {kind}",
+                _packed(acts, kind, settings),
+                "m.h5",
+                "",
+            )
+
+
+def _packed(data: bytes, kind: str, settings: dict[str, Any]) -> bytes:
+    import h5py
+    import numpy as np
+
+    held = io.BytesIO()
+    with h5py.File(held, "w") as file:
+        padded = np.frombuffer(data + b"." * (-len(data) % 8), kind)
+        file.create_dataset("w", data=padded, track_times=False, **settings)
+    return held.getvalue()

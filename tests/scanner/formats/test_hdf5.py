@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 
-from tests.scanner.told import CLEAN, ERROR, SUSPICIOUS, assert_clean, rules, tell
+from tests.builders.pickles import call, program, text
+from tests.scanner.told import CLEAN, ERROR, SHELL, SUSPICIOUS, assert_clean, rules, tell
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 LAMBDA = {"class_name": "Sequential", "config": {"layers": [
@@ -73,3 +75,34 @@ def test_ordinary_data_is_clean() -> None:
 def test_a_cut_file_is_an_error() -> None:
     data = made(lambda f: f.create_dataset("x", data=list(range(1000))))
     assert tell(data[: len(data) // 2]).verdict is ERROR
+
+
+ACTS = program(call("posix", "system", text("true")), protocol=4)
+
+
+@pytest.mark.parametrize("settings", [
+    {"compression": "gzip"}, {"compression": "gzip", "shuffle": True}, {"chunks": (2,)},
+    {"compression": "gzip", "shuffle": True, "fletcher32": True},
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("kind", ["u1", "<f4", "<u8"])
+@pytest.mark.parametrize("data", [SHELL, ACTS], ids=["lines", "protocol 4"])
+def test_a_pickle_in_packed_data_is_found(settings: dict[str, Any], kind: str, data: bytes) -> None:
+    padded = np.frombuffer(data + b"." * (-len(data) % 8), dtype=kind)
+    file = made(lambda f: f.create_dataset("w", data=padded, **settings))
+
+    assert "hidden-pickle" in rules(tell(file, "model.h5"))
+
+
+def test_so_is_one_in_an_attribute() -> None:
+    for value in (np.void(SHELL), np.frombuffer(ACTS, "u1"), ACTS.hex()):
+        file = made(lambda f, value=value: f.attrs.__setitem__("note", value))  # type: ignore[misc]
+
+        assert "hidden-pickle" in rules(tell(file, "model.h5"))
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (0,), (), (1, 1 << 20)])
+def test_packed_weights_are_clean(shape: tuple[int, ...]) -> None:
+    weights = np.random.default_rng(0).standard_normal(shape).astype("f4")
+    settings = {"compression": "gzip", "shuffle": True} if shape else {}
+
+    assert_clean(made(lambda f: f.create_dataset("w", data=weights, **settings)), "hdf5")
