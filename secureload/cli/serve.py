@@ -35,7 +35,36 @@ address and without tokens anybody may read and ask; elsewhere make a token firs
 """
 
 
+def _configure(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Take what the file says for what the command line and the variables do not say.
+
+    Raises:
+        PolicyError, UsageError: the file or a variable is not good.
+    """
+    try:
+        from secureload.gateway import setup
+    except ImportError as error:
+        raise _not_installed(error) from error
+    setup.check_variables(ctx.command)
+    if path is not None:
+        said = setup.read(path, ctx.command)
+        ctx.default_map = dict(said.options)
+        ctx.meta[_SETUP] = said
+
+
+_SETUP = "secureload.setup"
+
+
 @click.command("serve", help=_HELP)
+@click.option(
+    "--config",
+    is_eager=True,
+    expose_value=False,
+    callback=_configure,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of these options, limits and sign-in; each is also a variable: "
+    "SECURELOAD_SERVE_PORT.",
+)
 @click.option("--upstream", metavar="URL", help="The hub behind it. [$HF_ENDPOINT]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8642, show_default=True, type=click.IntRange(0, 65535))
@@ -97,10 +126,8 @@ def command(
         from secureload.gateway.config import Config
         from secureload.gateway.principals import Role
     except ImportError as error:
-        raise UsageError(
-            f"the service needs {error.name}, which is not installed",
-            hint="pip install 'secureload[serve]'",
-        ) from error
+        raise _not_installed(error) from error
+    said = click.get_current_context().meta.get(_SETUP)
     logs.start(log_format, log_level)
     end_of_traces = telemetry.start("secureload")
     settings = Settings.from_environment()
@@ -121,6 +148,13 @@ def command(
         wait=wait,
         refresh=refresh,
     )
+    if said is not None:
+        config = replace(
+            config,
+            limits=said.limits,
+            oidc=said.oidc,
+            upload_bytes=said.limits.upload_bytes or config.upload_bytes,
+        )
     listening = server.bind(host, port)
     parts = app.services(config)
     if not anonymous:
@@ -131,6 +165,21 @@ def command(
         server.run(parts, listening)
     end_of_traces()
     return 0
+
+
+def _name_variables(command: click.Command) -> None:
+    """Let each option be set by a variable of its name, before those it has already."""
+    for option in command.params:
+        own = "SECURELOAD_SERVE_" + option.opts[-1].removeprefix("--").replace("-", "_").upper()
+        others = option.envvar or []
+        option.envvar = [own, *([others] if isinstance(others, str) else others)]
+
+
+def _not_installed(error: ImportError) -> UsageError:
+    return UsageError(
+        f"the service needs {error.name}, which is not installed",
+        hint="pip install 'secureload[serve]'",
+    )
 
 
 def _policy(name: str) -> str:
@@ -158,7 +207,7 @@ def _anonymous(parts: Services, host: str) -> frozenset[Role]:
 
     with parts.ledger.read() as session:
         any_token = any(token.revoked_at is None for token in tokens.every(session))
-    if any_token:
+    if any_token or parts.config.oidc:
         return frozenset()
     if not _is_loopback(host):
         raise UsageError(
@@ -174,3 +223,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+_name_variables(command)

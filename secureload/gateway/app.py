@@ -24,8 +24,10 @@ from secureload.gateway.catalogue import Catalogue
 from secureload.gateway.config import Config
 from secureload.gateway.front import Call, Front, Handler
 from secureload.gateway.jobs import Jobs, WorkerPool
+from secureload.gateway.limits import Limiter
 from secureload.gateway.loads import Loads
 from secureload.gateway.metrics import Metrics
+from secureload.gateway.oidc.workloads import Workloads
 from secureload.gateway.principals import Identities, LedgerTokens, Principal
 from secureload.gateway.problems import (
     Forbidden,
@@ -40,7 +42,7 @@ from secureload.gateway.sending import Receive, Scope, Send, send_bytes, send_js
 from secureload.gateway.standing import Standing
 from secureload.gateway.store import FolderStore, Store
 from secureload.gateway.upstream import Upstream
-from secureload.gateway.watching import PRINCIPAL, watch
+from secureload.gateway.watching import PRINCIPAL, Watched, watch
 from secureload.ledger.database import Database
 
 _LOG = logging.getLogger("secureload.gateway")
@@ -60,6 +62,8 @@ class Services:
     admissions: Admissions
     loads: Loads
     metrics: Metrics
+    limiter: Limiter
+    workloads: Workloads
 
 
 def services(
@@ -99,6 +103,8 @@ def services(
         admissions=Admissions(config, catalogue, upstream, jobs, count=metrics.looked),
         loads=Loads(ledger),
         metrics=metrics,
+        limiter=Limiter(config.limits, metrics.turned_away),
+        workloads=Workloads(config.oidc),
     )
 
 
@@ -187,7 +193,7 @@ class App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with watch(scope, send, self.parts.metrics) as watched:
             try:
-                watched.row = await self._answer(scope, receive, watched.send)
+                watched.row = await self._answer(scope, receive, watched)
             except Problem as problem:
                 watched.row = getattr(problem, "row", "")
                 if self._pages is not None and self._pages.shows(scope["path"]):
@@ -195,7 +201,7 @@ class App:
                 else:
                     await self._say(watched.send, problem)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> str:
+    async def _answer(self, scope: Scope, receive: Receive, watched: Watched) -> str:
         matched = self.table.match(scope["method"], scope["raw_path"].decode("latin-1"))
         if isinstance(matched, frozenset):
             if matched:
@@ -204,10 +210,17 @@ class App:
             raise NoSuchPage("there is nothing at this path")
         row = matched.row
         try:
-            principal = await self._principal(scope, row)
+            try:
+                principal = await self._principal(scope, row)
+            except Unauthorised:
+                self.parts.limiter.unknown(_address(scope))
+                raise
             scope[PRINCIPAL] = principal.name
-            call = Call(scope, receive, send, principal, matched.fields)
-            await self._handlers[row.name](call)
+            call = Call(scope, receive, watched.send, principal, matched.fields)
+            async with self.parts.limiter.held(
+                principal, _address(scope), row.name, lambda: watched.bytes
+            ):
+                await self._handlers[row.name](call)
         except Problem as problem:
             problem.row = row.name  # type: ignore[attr-defined]
             raise
@@ -221,7 +234,7 @@ class App:
         return row.name
 
     async def _principal(self, scope: Scope, row: Row) -> Principal:
-        address = scope["client"][0] if scope.get("client") else "unknown"
+        address = _address(scope)
         if row.roles is None:
             return Principal(name=f"anyone@{address}", roles=frozenset(), known=False)
         if self._pages is not None and row in self._pages.rows:
@@ -229,7 +242,9 @@ class App:
         else:
             given = [value for name, value in scope["headers"] if name == b"authorization"]
             text = given[0].decode("latin-1") if given else ""
-            principal = self.parts.identities.identify(text, address)
+            principal = await self.parts.workloads.identify(text) or self.parts.identities.identify(
+                text, address
+            )
         check(principal, row)
         return principal
 
@@ -280,6 +295,10 @@ class App:
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else "unknown"
 
 
 def check(principal: Principal, row: Row) -> None:

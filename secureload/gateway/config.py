@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from secureload.gateway.limits import Limits
+from secureload.gateway.oidc.provider import Provider
 from secureload.gateway.principals import Role
 from secureload.settings import Settings
 
@@ -42,3 +44,7 @@ class Config:
     """Largest upload to scan, all files together."""
     shutdown: float = 20.0
     """How long requests in progress may take once the service is told to end."""
+    limits: Limits = field(default_factory=Limits)
+    """What one client may take."""
+    oidc: tuple[Provider, ...] = ()
+    """Issuers whose tokens let people and workloads in."""

@@ -88,6 +88,10 @@ class Metrics:
         """Count a question to the hub by how it ended."""
         self.upstream.labels(result).inc()
 
+    def turned_away(self, limit: str) -> None:
+        """Count a request that a limit turned away."""
+        self.limited.labels(limit).inc()
+
     def text(self, *, running: int, queued: int) -> tuple[bytes, str]:
         """The figures as Prometheus reads them, and their content type."""
         self._jobs.labels("running").set(running)

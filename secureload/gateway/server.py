@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from secureload.errors import UsageError
 from secureload.gateway.app import App, Services
 from secureload.gateway.dashboard import Dashboard
+from secureload.gateway.oidc.sign_in import ROWS, SignIn
 from secureload.gateway.sending import SENDFILE
 
 _PIECE = 8 << 20
@@ -76,10 +77,24 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
+def application(parts: Services) -> App:
+    """The whole service: the front, the API, the dashboard, and a company's sign-in if named."""
+    pages = Dashboard(parts)
+    people = [provider for provider in parts.config.oidc if provider.for_people]
+    if not people:
+        return App(parts, pages=pages)
+
+    async def begin(token: str) -> tuple[bytes, bytes]:
+        return pages.sessions.header(await pages.sessions.begin(token))
+
+    signing_in = SignIn(people[0], parts.ledger, parts.config.public_url, begin)
+    return App(parts, rows=ROWS, handlers=signing_in.handlers(), pages=pages)
+
+
 def run(parts: Services, listening: socket.socket) -> None:
     """Serve until told to end; requests in progress are finished first."""
     config = uvicorn.Config(
-        App(parts, pages=Dashboard(parts)),
+        application(parts),
         http=SendfileProtocol,
         loop="asyncio",  # uvloop has no sendfile
         ws="none",
