@@ -54,7 +54,9 @@ _FIRST = {
 }
 """The bytes that each of these formats may begin with; a file of it is imported only then."""
 
-_TEXTUAL = frozenset({"jinja", "json", "keras_config", "python", "tensorflow_text", "yaml"})
+_TEXTUAL = frozenset(
+    {"jinja", "json", "keras_config", "python", "tensorflow_text", "torch_export", "yaml"}
+)
 """Formats that only text can be; imported only for text."""
 
 

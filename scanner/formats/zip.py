@@ -1,4 +1,4 @@
-"""Zip archives and what is built on them: torch files, TorchScript, npz, Keras, and plain zips.
+"""Zip archives and what is built on them: torch's files, npz, Keras, and plain zips.
 
 The directory is read in every way that a reader might (`scanner.zips`), and all members of
 all readings are looked into. Raw storages of a torch file are not read: they are numbers,
@@ -7,12 +7,14 @@ and only the converter needs them.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 
 from scanner.facts import CodeFact, Fact, MemberFact, PersistentIdFact, ProblemFact
 from scanner.findings import Where
 from scanner.formats import Format, Read, tar
+from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._sevenzip import MAGIC as SEVENZIP
 from scanner.formats._sevenzip import packed_span
 from scanner.formats._torch_legacy import WIDTHS
@@ -43,6 +45,8 @@ from scanner.zips import (
     read_directory,
 )
 
+_PAYLOADS = ("/data/weights", "/data/constants")
+_NUMBERED = re.compile(r"(?:weight|tensor)_[0-9]+")
 _CHECKED = 64 << 20
 """Stored members up to this many bytes have their CRC checked when they are read."""
 
@@ -80,11 +84,11 @@ def _kind(directory: Directory) -> str:
         return "keras-zip"
     if names and all(name.endswith(".npy") for name in names):
         return "npz"
-    return "zip"
+    return "pt2" if "archive_format" in parts else "zip"
 
 
 def label(blob: Blob) -> str:
-    """`torch-zip`, `torchscript`, `npz`, `keras-zip` or `zip`."""
+    """`torch-zip`, `torchscript`, `pt2`, `npz`, `keras-zip` or `zip`."""
     return _kind(read_directory(blob.data, members=blob.limits.members))
 
 
@@ -120,7 +124,10 @@ def read(blob: Blob) -> Read:
             rest.append(member)
     if kind == "torchscript":
         yield CodeFact(where=blob.where(), language="torchscript")
+    numbers = _numbers(blob, rest) if kind == "pt2" else set()
     for member in rest:
+        if member.name in numbers:
+            continue
         folder, _, key = member.name.rpartition("/")
         in_data = folder.rpartition("/")[2] in ("data", "constants")
         if kind in ("torch-zip", "torchscript") and in_data and key in storages:
@@ -135,6 +142,33 @@ def read(blob: Blob) -> Read:
         script = kind == "torchscript" and "/code/" in f"/{member.name}"
         hint = "raw" if raw else "torchscript" if script else ""
         yield from _member(blob, member, hint=hint)
+
+
+def _numbers(blob: Blob, members: list[Member]) -> set[str]:
+    """The members of an exported program that it takes as numbers, by its own configurations.
+
+    What any of them says to unpickle is not among them.
+    """
+    raw: set[str] = set()
+    pickled: set[str] = set()
+    for member in members:
+        folder, _, base = member.name.rpartition("/")
+        if not folder.endswith(_PAYLOADS) or not base.endswith("_config.json"):
+            continue
+        opened = _open(blob, member)
+        if isinstance(opened, ProblemFact):
+            continue
+        try:
+            document = load_json(bytes(opened[0]), blob.limits)
+        except (ValueError, RecursionError, TooDeepError, DuplicateKeyError):
+            return set()
+        entries = document.get("config") if isinstance(document, dict) else None
+        for entry in entries.values() if isinstance(entries, dict) else ():
+            if isinstance(entry, dict) and isinstance(entry.get("path_name"), str):
+                plain = entry.get("use_pickle") is False
+                (raw if plain else pickled).add(f"{folder}/{entry['path_name']}")
+    # Torch takes these from a buffer by the declared type; no reader would see more in them.
+    return {name for name in raw - pickled if _NUMBERED.fullmatch(name.rpartition("/")[2])}
 
 
 def _is_pickle(name: str) -> bool:

@@ -7,7 +7,8 @@ Fires on
     Python source and bytecode, scripts, libraries and executables, Keras
     `Lambda` layers and custom classes, TensorFlow operations that run Python or touch
     files, operators outside ONNX's own domains, YAML tags that name objects of a programming
-    language or include files. Critical when the code visibly starts
+    language or include files, expressions and targets of exported torch programs that are no
+    arithmetic and no operators of torch. Critical when the code visibly starts
     processes, opens connections or decodes more code while it is imported.
 Stays quiet on
     Configuration and text that merely mention code.
@@ -30,6 +31,8 @@ _DANGEROUS = frozenset(
     marshal.loads eval exec compile __import__ builtins.eval builtins.exec builtins.compile
     runpy pickle.load pickle.loads""".split()  # noqa: SIM905
 )
+_BY_NAME = frozenset({"keras-custom", "torch-expression", "torch-target"})
+"""Code that a file merely names; what the name is known for decides."""
 _FAMILIES = ("os.exec", "os.spawn", "os.posix_spawn", "posix.", "code.", "importlib.")
 """Prefixes of which every name counts."""
 
@@ -56,7 +59,7 @@ def check(fact: CodeFact) -> Iterator[Message]:
         text = f"Python that calls {', '.join(called[:5])} while it is imported"
     if fact.language == "yaml-object":
         severity = Severity.CRITICAL if called or "apply" in fact.detail else Severity.HIGH
-    if fact.language == "keras-custom" and called:
+    if fact.language in _BY_NAME and called:
         severity = Severity.CRITICAL
     if fact.language == "tensorflow-op" and fact.detail == "runs Python or touches files":
         severity = Severity.CRITICAL

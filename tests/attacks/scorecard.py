@@ -63,6 +63,7 @@ FLOORS: dict[str, int] = {
     "program": 1,
     "gguf": 2,
     "carried": 15,
+    "export": 8,
 }
 
 _ORDER = (FileVerdict.CLEAN, FileVerdict.SUSPICIOUS, FileVerdict.ERROR, FileVerdict.MALICIOUS)

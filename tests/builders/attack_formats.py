@@ -23,7 +23,7 @@ def techniques() -> Iterator[Technique]:
     """All of them."""
     for family, name, data, file, loader in (
         *_templates(), *_python(), *_yaml(), *_configs(), *_keras(), *_graphs(), *_safetensors(),
-        *_programs(), *_gguf(), *_carried(),
+        *_programs(), *_gguf(), *_carried(), *_exports(),
     ):  # fmt: skip
         yield Technique(
             name=name, family=family, data=data, file=file, loader=loader, runs=bool(loader)
@@ -395,3 +395,35 @@ def _packed(data: bytes, kind: str, settings: dict[str, Any]) -> bytes:
         padded = np.frombuffer(data + b"." * (-len(data) % 8), kind)
         file.create_dataset("w", data=padded, track_times=False, **settings)
     return held.getvalue()
+
+
+def _exports() -> Iterator[Case]:
+    """Programs of `torch.export`: what loading evaluates, looks up and unpickles."""
+    acts = pickled(call("posix:system", SH))
+    run = f"__import__('os').system('{SH}')"
+
+    def made(expr: str = "s0", target: str = "torch.ops.aten.relu.default", guard: str = "",
+             **members: bytes) -> bytes:  # fmt: skip
+        value = {"as_expr": {"expr_str": expr, "hint": None}}
+        graph = {"nodes": [{"target": target, "inputs": []}], "sym_int_values": {"n": value}}
+        model = {"graph_module": {"graph": graph}, "guards_code": [guard] if guard else []}
+        held = {"m/archive_format": b"pt2", "m/models/model.json": json.dumps(model).encode()}
+        return zips.plain(held | {f"m/data/{name}": data for name, data in members.items()})
+
+    entry = {"path_name": "weight_0", "use_pickle": True, "tensor_meta": None}
+    config = json.dumps({"config": {"w": entry}}).encode()
+    weights = {"weights/model_weights_config.json": config, "weights/weight_0": acts}
+    for name, data in (
+        ("expression that calls", made(run)),
+        ("expression, eval", made(f"eval({PY!r})")),
+        ("expression in an argument", made(f"Max(1, {run})")),
+        ("expression in a symbol's setting", made(f"Symbol('s0', integer={run})")),
+        ("guard that calls", made(guard=run)),
+        ("target outside the operators", made(target="torch.hub.os.system")),
+        ("operators of another library", made(target="torch.ops.elsewhere.f.default")),
+        ("weights to unpickle", made(**weights)),
+        ("custom object", made(**{"constants/custom_obj_0": acts})),
+        ("sample inputs", made(**{"sample_inputs/model.pt": acts})),
+        ("compiled library", made(**{"aotinductor/model/x.so": b"\x7fELF\x02\x01\x01" + bytes(57)})),
+    ):  # fmt: skip
+        yield "export", name, data, "model.pt2", ""
