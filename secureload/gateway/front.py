@@ -6,6 +6,7 @@ out only from an admitted revision, and its bytes are vouched for by the store.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -254,7 +255,8 @@ class Front:
                 body = b"".join([chunk async for chunk in content.chunks(0, document.size)])
             finally:
                 await content.close()
-        headers = {"Content-Type": document.media_type, **_commit(view)}
+        etag = document.sha256 or hashlib.sha256(body).hexdigest()
+        headers = {"Content-Type": document.media_type, "ETag": f'"{etag}"', **_commit(view)}
         encoded = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
         await send_bytes(call.send, body, encoded)
 
