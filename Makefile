@@ -8,7 +8,7 @@ WORKERS ?= 2
 TF_VENV := .venv-tf
 TF_STAMP := $(TF_VENV)/.installed
 
-.PHONY: help demo test test-tf test-gpu lint bench fuzz clean
+.PHONY: help demo screenshots test test-tf test-gpu lint bench fuzz clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -23,6 +23,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## the main job: a legacy checkpoint admitted, converted, loaded and run; a malicious one refused
 	$(BIN)/secureload demo
+
+screenshots: $(STAMP) ## the pictures of the dashboard in docs/images, taken anew
+	$(BIN)/python -m tests.secureload.gateway.dashboard.tour docs/images
 
 test: $(STAMP) ## every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

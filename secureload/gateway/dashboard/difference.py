@@ -1,8 +1,9 @@
 """The difference between two revisions: files, code, templates, configuration, globals, tensors.
 
 What is compared is what the ledger recorded and what the cache still holds. The bytes of a
-refused revision are not kept, so of its changed files only size and digest are known, and the
-difference says so. Everything is read under a ceiling, as data from someone unknown.
+refused revision are not kept: of its small files the hub is asked again, and what it gives
+counts only if it has the recorded digest. What cannot be had is said. Everything is read under
+a ceiling, as data from someone unknown.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,13 @@ _NOT_SETTINGS = ("tokenizer.json", "vocab.json", ".index.json")
 """Large tables rather than settings: compared by their digests."""
 
 
+Elsewhere = Callable[[str, str], bytes | None]
+"""From commit and path to bytes that nobody has measured yet, or None."""
+
+_ASKED = 40
+"""Files that the hub is asked for in one comparison."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
     """One revision: its files by path (size, SHA-256) and the globals that findings name."""
@@ -49,6 +57,8 @@ class Side:
     commit: str
     files: Mapping[str, tuple[int, str]]
     globals: frozenset[str]
+    elsewhere: Elsewhere
+    """Asks for a file that the cache does not have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,10 +96,9 @@ class Difference:
     settings: Changes
     globals: Changes
     tensors: Changes
-    notes: tuple[str, ...] = field(default=())
 
 
-def unseen(session: Session, record: VerdictRecord) -> Side:
+def side(session: Session, record: VerdictRecord, elsewhere: Elsewhere) -> Side:
     """What the ledger knows of the files of a verdict."""
     named = set()
     for line in verdicts.findings(session, record.id):
@@ -100,7 +109,20 @@ def unseen(session: Session, record: VerdictRecord) -> Side:
         commit=record.verdict.commit,
         files=browse.files(session, record.id),
         globals=frozenset(named),
+        elsewhere=elsewhere,
     )
+
+
+def sparing(ask: Elsewhere) -> Elsewhere:
+    """Ask no more often than one comparison may."""
+    asked = 0
+
+    def asking(commit: str, path: str) -> bytes | None:
+        nonlocal asked
+        asked += 1
+        return ask(commit, path) if asked <= _ASKED else None
+
+    return asking
 
 
 def compare(
@@ -184,11 +206,14 @@ def _read(layout: Layout, side: Side, path: str) -> bytes | str:
         with layout.blob(sha256).open("rb") as file:
             data = file.read(TEXT_BYTES + 1)
     except FileNotFoundError:
-        return "its bytes are not kept, since this revision was not admitted with them"
+        given = side.elsewhere(side.commit, path)
+        if given is None:
+            return "its bytes are not kept, and the hub does not give them"
+        data = given
     except OSError as error:
         return f"its bytes cannot be read: {error.strerror}"
     if hashlib.sha256(data).hexdigest() != sha256:
-        return "its bytes in the cache are not those recorded"
+        return "its bytes are not those that were judged"
     return data
 
 

@@ -70,7 +70,8 @@ class Pages:
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True,
-            undefined=jinja2.StrictUndefined,
+            # What the ledger holds is older than this template, or lacks what is empty.
+            undefined=jinja2.ChainableUndefined,
             finalize=words.plain,
             trim_blocks=True,
             lstrip_blocks=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from secureload.gateway.api import admissions as api_admissions
@@ -52,7 +52,8 @@ class Reports:
                 "files": len({line.path for line in found}),
                 "lines": page.slice(sorted(found, key=_worst_first)),
                 "trace": trace(found),
-                "signed": verdicts.attestation(session, record.id) or {},
+                "signed": (signed := verdicts.attestation(session, record.id) or {}),
+                "chain": drawn(signed.get("chain") or ()),
                 "admission": admission,
                 "admitted": store.admission(session, admission.id) if admission else None,
                 "before": browse.before(session, record),
@@ -72,15 +73,16 @@ class Reports:
     async def difference(self, call: Call) -> None:
         """What a verdict's commit changes against the one last admitted before it."""
         record = await self._verdict(call, identity(call))
+        elsewhere = difference.sparing(self._hub(record))
 
         def read(session: Any) -> tuple[Any, ...]:
             line = browse.before(session, record)
             standing = browse.standing(session, record)
-            sides = [difference.unseen(session, record)]
+            sides = [difference.side(session, record, elsewhere)]
             if line is not None:
                 about = verdicts.get(session, line.verdict)
                 if about is not None:
-                    sides.append(difference.unseen(session, about))
+                    sides.append(difference.side(session, about, elsewhere))
             admitted = [
                 store.admission(session, one.id) if one else None for one in (standing, line)
             ]
@@ -156,6 +158,22 @@ class Reports:
 
     # -- inside --------------------------------------------------------------------------
 
+    def _hub(self, record: VerdictRecord) -> difference.Elsewhere:
+        """Asks the hub for files of a repository on it."""
+        upstream, token = self._parts.upstream, self._parts.config.upstream_token
+
+        def ask(commit: str, path: str) -> bytes | None:
+            if record.kind != "hub":
+                return None
+            try:
+                return upstream.unverified_file(
+                    record.repository, commit, path, token, most=difference.TEXT_BYTES
+                )
+            except Problem:
+                return None
+
+        return ask
+
     async def _verdict(self, call: Call, verdict_id: str) -> VerdictRecord:
         return await records.readable(verdict_id, self._parts, call.principal)
 
@@ -190,6 +208,23 @@ def trace(found: tuple[FindingRecord, ...]) -> list[tuple[str, list[Mapping[str,
         (name, sorted(those, key=lambda finding: finding["where"].get("offset") or 0))
         for name, those in sorted(steps.items())
     ]
+
+
+def drawn(chain: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A chain as a tree: the links down to the tree, then each file's own; broken files first."""
+    trunk, files = [], dict[str, list[Mapping[str, Any]]]()
+    for link in chain:
+        if link["kind"] in _OF_A_FILE:
+            files.setdefault(link["subject"], []).append(link)
+        else:
+            trunk.append(link)
+    ordered = sorted(files.items(), key=lambda item: all(link["ok"] for link in item[1]))
+    return {"trunk": trunk, "files": ordered[:_FILES], "left": max(0, len(ordered) - _FILES)}
+
+
+_OF_A_FILE = frozenset({"blob", "lfs-pointer", "bytes"})
+_FILES = 60
+"""Files whose links are drawn; of larger models the broken ones come first."""
 
 
 def _worst_first(line: FindingRecord) -> tuple[int, str]:

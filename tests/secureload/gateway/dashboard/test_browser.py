@@ -14,7 +14,7 @@ def test_a_review_from_the_queue_to_a_recall(tmp_path: Path) -> None:
     asked: list[str] = []
     grounds: dict[str, set[str]] = {"light": set(), "dark": set()}
 
-    def look(page: Page, name: str) -> None:
+    def look(page: Page, name: str, _part: str) -> None:
         """At each stop, in each scheme: nothing spills over the page, and the scheme is kept."""
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

@@ -239,13 +239,15 @@ def test_the_difference_names_settings_templates_code_globals_and_tensors(
     assert "-{{ messages }} +{{ messages | length }}" in said
     assert re.search(r"~ changed float32 [\d×]+, blake3:\w{12} float32", said)
 
-    third = second | models.malicious("true")
+    third = second | models.malicious("true") | {"chat_template.jinja": b"{{ 7 }}\n"}
     del third["model.safetensors"]
     world.publish("org/moving", third)
     assert admit(service, tokens[Role.REQUESTER], "org/moving")["state"] == "refused"
     verdict = verdict_of(service, tokens[Role.READER], "org/moving")
     said = text_of(reviewer.see(f"{HOME}/verdicts/{verdict}/difference").text)
     assert "posix.system + added" in said
+    # Its bytes are not kept: the hub gives them again, and they are those that were judged.
+    assert "-{{ messages | length }} +{{ 7 }}" in said
     assert "not admitted, so its tensors are not kept" in said
 
 

@@ -58,7 +58,8 @@ _AFTER = (
     b"<|{{ m.role }}|> {{ m.content }}\n{% endfor %}\n"
 )
 
-Snap = Callable[[Page, str], None]
+Snap = Callable[[Page, str, str], None]
+"""Called at each stop with the page, the stop's name, and the part of the page it is about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ def house(root: Path) -> Iterator[House]:
         "vocab.txt": waivers.ODD,
     }
     with LocalHub(root=root / "hub") as hub:
-        PublishedRepo(hub.root, "acme/sentiment").commit(models.malicious("id > /tmp/owned"))
+        PublishedRepo(hub.root, "acme/sentiment").commit(models.malicious("id"))
         repo = PublishedRepo(hub.root, "acme/names")
         repo.commit(first, sign=key)
         policy = str(root / "policy/house.yaml")
@@ -176,25 +177,26 @@ def decide_and_recall(page: Page, asker: Page, made: House, snap: Snap) -> None:
     """The reviewer's way: queue, report, difference, approval; admitted, loaded, recalled."""
     heading = page.get_by_role("heading", level=1)
     sign_in(page, made, "ravi")
-    snap(page, "queue")
+    snap(page, "queue", "body")
     page.get_by_role("link", name="acme/sentiment").click()
     expect(page.locator(".reason.first")).to_contain_text("runs-shell")
     expect(page.locator(".trace")).to_contain_text("posix.system")
-    snap(page, "report")
-    page.get_by_role("link", name="Queue").click()
+    snap(page, "report", "body")
+    page.get_by_role("link", name="Queue", exact=True).click()
     page.get_by_role("link", name="acme/names").click()
     expect(page.get_by_text("The vocabulary is in our own format")).to_be_visible()
     page.get_by_role("link", name="The whole report").click()
     expect(page.locator(".chain li.ok").first).to_be_visible()
     assert page.locator(".chain li.broken").count() == 0
+    snap(page, "chain", "section:has(.chain)")
     page.get_by_role("link", name="Difference").click()
     expect(page.locator("#main")).to_contain_text("max_length")
-    snap(page, "difference")
+    snap(page, "difference", "body")
     page.go_back()
     page.get_by_role("link", name="Asked by nora").click()
     page.get_by_label("What you found").fill("Read it: 1024 bytes of table, no code.")
     page.get_by_label("Last day").fill((datetime.now(UTC) + timedelta(days=14)).date().isoformat())
-    snap(page, "review")
+    snap(page, "review", "body")
     page.get_by_role("button", name="Approve and waive").click()
     expect(page.get_by_role("status")).to_contain_text("Approved")
     expect(page.locator("pre.document")).to_contain_text("kind: Waiver")
@@ -213,16 +215,16 @@ def decide_and_recall(page: Page, asker: Page, made: House, snap: Snap) -> None:
         headers={"User-Agent": "hf_hub/2.4.0; python/3.12"},
     )  # fmt: skip
     assert answer.status == 200
-    page.get_by_role("link", name="Admitted").click()
+    page.get_by_role("link", name="Admitted", exact=True).click()
     page.get_by_role("row", name="acme/names").first.get_by_role("link").first.click()
     expect(page.locator("#proof + p")).to_contain_text("torch-zip")
     expect(page.locator("#main")).to_contain_text("blake3:")
-    snap(page, "admission")
+    snap(page, "admission", "body")
     page.get_by_label("Reason").fill("The publisher's key was stolen.")
     page.get_by_role("button", name="Recall").click()
     expect(page.get_by_role("status")).to_contain_text("Recalled")
     expect(page.locator("details")).to_contain_text("nora")
-    snap(page, "recall")
+    snap(page, "recall", "body")
     page.get_by_role("link", name="Audit log").click()
     expect(heading).to_have_text("Audit log")
     expect(page.locator("tbody tr").first).to_contain_text("recalled")
@@ -235,10 +237,13 @@ def decide_and_recall(page: Page, asker: Page, made: House, snap: Snap) -> None:
 def new_page(chromium: Browser, scheme: Any) -> Page:
     """A page of a fresh profile that logs nothing to the console and calls nobody else."""
     context = chromium.new_context(
-        color_scheme=scheme, viewport={"width": WIDTH, "height": 900}, reduced_motion="reduce"
+        color_scheme=scheme,
+        viewport={"width": WIDTH, "height": 900},
+        reduced_motion="reduce",
+        locale="en-GB",
     )
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(60_000)  # machines under test are slow
     expect.set_options(timeout=60_000)
     return page
 
@@ -247,10 +252,10 @@ def _pictures(folder: Path) -> None:
     """Walk the tour and keep a picture of each stop, in the scheme that suits it."""
     from PIL import Image
 
-    def snap(page: Page, name: str) -> None:
+    def snap(page: Page, name: str, part: str) -> None:
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            taken = page.screenshot(full_page=True, clip=None)
+            taken = page.locator(part).screenshot()
             image = Image.open(io.BytesIO(taken)).convert("RGB")
             image = image.crop((0, 0, image.width, min(image.height, 1_250)))
             reduced = image.quantize(96, dither=Image.Dither.NONE)
