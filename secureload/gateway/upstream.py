@@ -128,21 +128,25 @@ class Upstream:
             RepoNotFound, RevisionNotFound, Gated, Unavailable: the hub does not give it.
         """
         url = f"{self._endpoint}/{_model(repository)}/resolve/{commit}/{quote(path)}"
-        return self._get(url, f"{repository}@{commit}: {path}", token, most)
+        given = self._get(url, f"{repository}@{commit}: {path}", token, most)
+        self._count("ok")
+        return given
 
     def _ask(self, path: str, subject: str, token: str) -> Mapping[str, Any]:
         body = self._get(f"{self._endpoint}/api/models/{path}", subject, token, _ANSWER_BYTES)
         try:
             answer = json.loads(body) if body else {}
         except (ValueError, RecursionError) as error:
+            self._count("failed")
             raise Unavailable(f"the hub's answer makes no sense: {error}", seconds=30) from error
+        self._count("ok")
         return answer if isinstance(answer, dict) else {}
 
     def _get(self, url: str, subject: str, token: str, most: int) -> bytes:
         if self._offline:
             raise Unavailable("the hub is not asked: the service is offline", seconds=3_600)
         try:
-            answer = self._asked(path, subject, token)
+            return self._asked(url, subject, token, most)
         except (RepoNotFound, RevisionNotFound, Gated):
             self._count("denied")
             raise
@@ -150,10 +154,8 @@ class Upstream:
             busy = getattr(problem.__cause__, "status", None) == 429
             self._count("throttled" if busy else "failed")
             raise
-        self._count("ok")
-        return answer
 
-    def _asked(self, path: str, subject: str, token: str) -> Mapping[str, Any]:
+    def _asked(self, url: str, subject: str, token: str, most: int) -> bytes:
         request = transport.Request(
             url=url,
             subject=subject,

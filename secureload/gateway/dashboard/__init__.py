@@ -38,7 +38,8 @@ class Dashboard:
         self.sessions = Sessions(
             parts.config.settings.home, parts.ledger, parts.identities, secure=secure
         )
-        self._pages = Pages(self.sessions)
+        people = [one.name for one in parts.config.oidc if one.for_people]
+        self._pages = Pages(self.sessions, company=people[0] if people else "")
         self._lists = Lists(parts, self._pages)
         self._reports = Reports(parts, self._pages)
         self._forms = Forms(parts, self._pages, self._reports)

@@ -65,7 +65,7 @@ NAVIGATION = (
 class Pages:
     """Renders and sends."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, *, company: str = "") -> None:
         self.sessions = sessions
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -79,7 +79,7 @@ class Pages:
         self._templates.filters.update(
             when=words.when, size=words.size, short=words.short, severity=words.severity
         )
-        self._templates.globals.update(home=HOME, version=version(), row=BY_NAME)
+        self._templates.globals.update(home=HOME, version=version(), row=BY_NAME, company=company)
 
     async def show(
         self,

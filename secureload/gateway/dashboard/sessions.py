@@ -41,14 +41,11 @@ VARIABLE = "SECURELOAD_SESSION_KEY"
 class Session:
     """What the cookie says. `nonce` tells sessions apart, also those of nobody in particular.
 
-    `token` is the id of the token it was made from. Where a company's own sign-in vouched
-    instead, it is empty, and `name` and `roles` are what that said.
+    `token` is the id of the token it was made from; empty until someone signs in.
     """
 
     nonce: str
     token: str = ""
-    name: str = ""
-    roles: tuple[str, ...] = ()
     fresh: bool = False
     """True when the browser does not have it yet."""
 
@@ -77,12 +74,7 @@ class Sessions:
             if self.cookie in jar:
                 with suppress(BadSignature, TypeError, ValueError, KeyError):
                     said = self._signer.loads(jar[self.cookie].value, max_age=SECONDS)
-                    return Session(
-                        nonce=said["nonce"],
-                        token=said["token"],
-                        name=said["name"],
-                        roles=tuple(said["roles"]),
-                    )
+                    return Session(nonce=said["nonce"], token=said["token"])
         return Session(nonce=secrets.token_urlsafe(18), fresh=True)
 
     async def principal(self, scope: Scope) -> Principal:
@@ -96,8 +88,6 @@ class Sessions:
             record = await aside(self._standing, session.token)
             if record is not None:
                 return _known(record.name, record.roles)
-        elif session.name:
-            return _known(session.name, session.roles)
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         address = scope["client"][0] if scope.get("client") else "unknown"
         return self._identities.identify(given[0].decode("latin-1") if given else "", address)
@@ -113,19 +103,9 @@ class Sessions:
             raise Unauthorised("this token is unknown here, revoked or expired")
         return Session(nonce=secrets.token_urlsafe(18), token=record.id, fresh=True)
 
-    def vouched(self, name: str, roles: Iterable[Role]) -> Session:
-        """The session of someone for whom a company's own sign-in has vouched."""
-        named = tuple(sorted(role.value for role in roles))
-        return Session(nonce=secrets.token_urlsafe(18), name=name, roles=named, fresh=True)
-
     def header(self, session: Session) -> tuple[bytes, bytes]:
         """The header that gives a session to the browser."""
-        said = {
-            "nonce": session.nonce,
-            "token": session.token,
-            "name": session.name,
-            "roles": session.roles,
-        }
+        said = {"nonce": session.nonce, "token": session.token}
         return self._set(self._signer.dumps(said), SECONDS)
 
     def end(self) -> tuple[bytes, bytes]:
