@@ -10,6 +10,7 @@ from secureload.gateway.api import admissions as api_admissions
 from secureload.gateway.api import records
 from secureload.gateway.aside import aside
 from secureload.gateway.dashboard import difference
+from secureload.gateway.dashboard.difference import Elsewhere
 from secureload.gateway.dashboard.pages import Page, Pages
 from secureload.gateway.dashboard.rows import HOME
 from secureload.gateway.front import Call, Handler
@@ -158,7 +159,7 @@ class Reports:
 
     # -- inside --------------------------------------------------------------------------
 
-    def _hub(self, record: VerdictRecord) -> difference.Elsewhere:
+    def _hub(self, record: VerdictRecord) -> Elsewhere:
         """Asks the hub for files of a repository on it."""
         upstream, token = self._parts.upstream, self._parts.config.upstream_token
 
