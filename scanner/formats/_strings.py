@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 
 from scanner.facts import CodeFact, Fact, TemplateFact
-from scanner.formats import code, python
+from scanner.formats import code
 from scanner.formats.hidden_pickle import ARCHIVES, hidden
 from scanner.reader import Blob
 
@@ -39,7 +39,7 @@ def held(blob: Blob, name: str, value: bytes) -> Iterator[Fact | Blob]:
         yield from code.read(inner)
     elif _SCRIPT.search(value):
         yield CodeFact(where=inner.where(), language="html-script")
-    elif b"(" in value and python.recognise(inner):
+    elif b"(" in value:
         yield from _acting(inner)
     yield from hidden(inner, whole=True)
     for raw in _readings(value):
@@ -56,9 +56,10 @@ def held(blob: Blob, name: str, value: bytes) -> Iterator[Fact | Blob]:
 
 def _acting(inner: Blob) -> Iterator[Fact | Blob]:
     """Yield Python that calls something known for an effect; a repr reads like Python too."""
+    from scanner.formats import python
     from scanner.pickles import danger
 
-    for fact in python.read(inner):
+    for fact in python.read(inner) if python.recognise(inner) else ():
         names = fact.names if isinstance(fact, CodeFact) else ()
         for name in names:
             module, _, last = name.rpartition(".")

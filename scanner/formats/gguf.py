@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 
 from scanner.facts import Fact, TemplateFact
-from scanner.formats import Format, Read, _strings
+from scanner.formats import Format, Read
 from scanner.reader import Blob
 
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
@@ -69,6 +69,8 @@ class _Cursor:
 
 def read(blob: Blob) -> Read:
     """Yield chat templates, what other values hold, and whatever the header gets wrong."""
+    from scanner.formats import _strings
+
     version = int.from_bytes(blob.data[4:8], "little")
     order = "<" if version < 1 << 16 else ">"
     cursor = _Cursor(blob.data, order)

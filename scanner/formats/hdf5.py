@@ -17,7 +17,7 @@ from typing import Any
 
 from scanner.facts import Fact, MemberFact, ProblemFact
 from scanner.findings import Where
-from scanner.formats import Format, Read, _strings
+from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._keras import code_in
 from scanner.formats._view import View
@@ -126,6 +126,8 @@ def _unpacked(blob: Blob, where: str, item: Any, left: list[int]) -> Iterator[Fa
     rows = min(item.shape[0], left[0] // row)
     if not rows or chunk > _UNPACKED:
         return
+    from scanner.formats import _strings
+
     raw = item[:rows].tobytes()
     left[0] -= len(raw)
     if item.dtype.itemsize == 1 or item.dtype.kind in _OPAQUE:
@@ -136,6 +138,8 @@ def _unpacked(blob: Blob, where: str, item: Any, left: list[int]) -> Iterator[Fa
 def _attributes(
     blob: Blob, where: str, item: Any, facts: list[Fact | Blob], left: list[int]
 ) -> None:
+    from scanner.formats import _strings
+
     for name in item.attrs:
         if name in _CONFIGS or left[0] <= 0:
             continue

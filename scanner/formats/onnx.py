@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from scanner.facts import CodeFact, MemberFact
-from scanner.formats import Format, Read, _strings
+from scanner.formats import Format, Read
 from scanner.formats._onnx import INSIDE, entry, is_model
 from scanner.formats._protobuf import BYTES, WireError, fields, text
 from scanner.reader import Blob
@@ -29,6 +29,8 @@ def recognise(blob: Blob) -> bool:
 
 def read(blob: Blob) -> Read:
     """Yield tensors that lie elsewhere, operators of foreign domains, what metadata holds."""
+    from scanner.formats import _strings
+
     pending: list[tuple[str, memoryview]] = [("model", blob.data)]
     domains: dict[str, int] = {}
     steps = looked = 0

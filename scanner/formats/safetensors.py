@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from scanner.facts import ConfigFact
-from scanner.formats import Format, Read, _strings
+from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._safetensors import safetensors_head
 from scanner.reader import Blob
@@ -67,12 +67,16 @@ def read(blob: Blob) -> Read:
 def _metadata(blob: Blob, metadata: dict[str, str]) -> Read:
     looked = 0
     for key, value in metadata.items():
+        if len(value) <= 8:
+            # Most files say `pt` and no more; what follows takes time to import.
+            continue
+        from scanner.formats import _strings
+
         raw = value.encode("utf-8", "surrogatepass")
         looked += min(len(raw), _strings.LONGEST)
         if looked > _strings.MOST:
             return
-        if len(raw) > 8:
-            yield from _strings.held(blob, f"__metadata__.{key}", raw)
+        yield from _strings.held(blob, f"__metadata__.{key}", raw)
 
 
 def _tensors(blob: Blob, header: dict[str, object], room: int) -> Read:

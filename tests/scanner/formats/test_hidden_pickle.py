@@ -9,6 +9,7 @@ import pickle
 import random
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import h5py
 import msgpack
@@ -97,3 +98,31 @@ def test_chance_is_left_alone(seed: int) -> None:
     noise = random.Random(seed).randbytes(1 << 20)
 
     assert rules(tell(tensor(noise))) == set()
+
+
+@pytest.mark.parametrize(
+    "piece", [b"ca\nb\n", b"\x80\x02](K\x01K\x02e0", b"\x80\x02c"], ids=["lines", "lists", "cut"]
+)
+def test_many_beginnings_take_no_more_work_than_the_limit(
+    piece: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pass over each of them would be work that grows with the square of the size."""
+    from scanner.formats import hidden_pickle
+    from scanner.pickles import machine
+
+    done: list[int] = []
+    real = machine.interpret
+
+    def counted(*args: Any, **settings: Any) -> machine.Interpretation:
+        seen = real(*args, **settings)
+        done.append(seen.opcodes)
+        return seen
+
+    monkeypatch.setattr(machine, "interpret", counted)
+    tell(tensor(piece * 40_000))
+
+    assert sum(done) <= 2 * hidden_pickle._WORK
+
+
+def test_a_pickle_behind_lines_of_others_is_found() -> None:
+    assert "hidden-pickle" in rules(tell(tensor(b"ca\nb\n" * 2_000 + SHELL)))
