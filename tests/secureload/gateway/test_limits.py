@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from secureload.gateway.limits import Limiter, Limits, TooMany
 from secureload.gateway.principals import Principal
+from tests.servers.service import Service
 
 ALICE = Principal(name="alice", roles=frozenset(), known=True)
 NOBODY = Principal(name="anonymous", roles=frozenset(), known=False)
@@ -109,3 +111,20 @@ def test_without_limits_nobody_is_turned_away() -> None:
             await ask(limiter, route="resolve", took=1 << 40)
 
     asyncio.run(run())
+
+
+def test_a_service_turns_away_who_had_their_share(tmp_path: Path) -> None:
+    setup = tmp_path / "serve.yaml"
+    setup.write_text(
+        "apiVersion: secureload/v1\nkind: Service\nmetadata: {name: x}\n"
+        "spec:\n  offline: true\n  limits: {requestsPerSecond: 1, requestsBurst: 60}\n"
+    )
+    options = ("--config", str(setup))
+    with Service(home=tmp_path / "home", upstream="http://127.0.0.1:9", options=options) as service:
+        found = [service.ask("/api/secureload/v1/whoami") for _ in range(70)]
+        assert {answer.status for answer in found[:40]} == {200}
+        last = found[-1]
+        assert last.status == 429
+        assert 1 <= int(last.headers["retry-after"]) <= 60
+        assert last.json["title"] == "Too many requests"
+        assert service.ask("/livez").status == 200
