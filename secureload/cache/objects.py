@@ -1,9 +1,8 @@
 """Content shared by many machines: a folder or a bucket, through fsspec.
 
-`<root>/blobs/sha256/ab/<64 hex>` is published whole or not at all: bytes are written under a
-name that nobody knows, read back and measured, and only then given the name they have
-earned. What is fetched is measured again before anybody sees it, so the store is trusted
-with keeping bytes, not with saying what they are.
+`<root>/blobs/sha256/ab/<64 hex>` is there whole or not at all, and what was written is read
+back and measured before the ledger speaks of it. What is fetched is measured again before
+anybody sees it, so the store is trusted with keeping bytes, not with saying what they are.
 """
 
 from __future__ import annotations
@@ -50,30 +49,28 @@ class Objects:
         files, root = self._open()
         final = _name(root, sha256)
         with self._troubles():
-            if self._found(final, size) and self._digest(final) == sha256:
+            if self._found(final, size) and self._digest(final, size) == sha256:
                 return
-            passing = f"{root}/incoming/{secrets.token_hex(16)}"
-            folders = "file" in files.protocol  # in a bucket, there are only names
-            if folders:
-                files.makedirs(str(PurePosixPath(final).parent), exist_ok=True)
-                files.makedirs(f"{root}/incoming", exist_ok=True)
+            # A bucket shows an object once all of it is there. A folder shows a file as it
+            # grows, so there it grows under another name.
+            folder = "file" in files.protocol
+            name = f"{root}/incoming/{secrets.token_hex(16)}" if folder else final
+            if folder:
+                for parent in (f"{root}/incoming", str(PurePosixPath(final).parent)):
+                    files.makedirs(parent, exist_ok=True)
             try:
-                files.put_file(str(path), passing)
-                if self._digest(passing) != sha256:
+                files.put_file(str(path), name)
+                if self._digest(name, size) != sha256:
                     raise IntegrityError(
                         f"the object store {self.url} gave back other bytes than it was given",
                         hint="nothing was published; check the store, then ask again",
                     )
-                if folders:
-                    files.mv(passing, final)  # a rename, which nothing interrupts
-                else:
-                    files.cp_file(passing, final)
-                if not self._found(final, size):
-                    raise CacheError(f"the object store {self.url} did not keep {sha256[:12]}")
-            finally:
-                with suppress(Exception):  # nobody knows its name: it is clutter, not content
-                    if files.exists(passing):
-                        files.rm_file(passing)
+                if folder:
+                    files.mv(name, final)
+            except BaseException:
+                with suppress(Exception):  # no row names it: it is clutter, not content
+                    files.rm_file(name)
+                raise
 
     def fetch(self, sha256: str, size: int, target: Path) -> None:
         """Bring bytes to a new file here, measured.
@@ -110,7 +107,7 @@ class Objects:
         with self._troubles():
             if not self._found(name, size):
                 return "is missing from the object store, or has another size there"
-            if deep and self._digest(name) != sha256:
+            if deep and self._digest(name, size) != sha256:
                 return "has other bytes in the object store than its name says"
         return None
 
@@ -140,9 +137,12 @@ class Objects:
             return bool(files.info(name)["size"] == size)
         return False
 
-    def _digest(self, name: str) -> str:
+    def _digest(self, name: str, size: int) -> str:
         files, _ = self._open()
         seen = hashlib.sha256()
+        if size <= _CHUNK_BYTES:
+            seen.update(files.cat_file(name))
+            return seen.hexdigest()
         with files.open(name, "rb", block_size=_CHUNK_BYTES, cache_type="readahead") as stream:
             while chunk := stream.read(_CHUNK_BYTES):
                 seen.update(chunk)

@@ -20,6 +20,7 @@ from secureload.cache.publish import Placed, place, stage, stage_documents
 from secureload.cache.recall import Recalled
 from secureload.cache.soundness import Problem
 from secureload.cache.work import sweep, work
+from secureload.digests import in_threads
 from secureload.errors import CacheError, IntegrityError, NotFoundError
 from secureload.flow import (
     AdmissionKey,
@@ -107,7 +108,9 @@ class TrustedCache:
             CacheError: the lock cannot be made.
         """
         with self._locked(f"{key_digest}.lock", progress):
-            if not self._url:
+            # A worker of the queue has one job a key already, and must not wait for one that is
+            # late and still holds the lock: the fence is what keeps that one out.
+            if not self._url or self.fence is not None:
                 yield
                 return
             with self._database.alone(key_digest):
@@ -210,9 +213,11 @@ class TrustedCache:
         with self.work() as scratch, troubles(self.layout.home):
             staged = stage(artifact, scratch / "staged")
             documents = stage_documents(evidence, scratch / "evidence")
-            if self._objects is not None:
-                for item in (*staged, *documents):
-                    self._objects.keep(item.digests.sha256, item.digests.size, item.place)
+            if (objects := self._objects) is not None:
+                in_threads(
+                    lambda item: objects.keep(item.digests.sha256, item.digests.size, item.place),
+                    [*staged, *documents],
+                )
             with self._locked("store.lock", None):
                 self._database.create()  # no folder in `models/` is older than the ledger
                 old = self._standing(key)
@@ -225,6 +230,9 @@ class TrustedCache:
                     with self._database.write() as session:
                         if self.fence is not None:
                             self.fence(session)
+                        theirs = self._overtaking(session, key)
+                        if theirs and _same(theirs, artifact, decided, evidence, verifier):
+                            raise _Overtaken(theirs)
                         for before, after in done.restamped:
                             store.restamp(session, before, after)
                         for sha256 in done.replaced_blobs:
@@ -236,6 +244,10 @@ class TrustedCache:
                         )  # fmt: skip
                         memory.remember(session, decided.listing, at)
                         memory.admitted(session, decided.listing, at)
+                except _Overtaken as overtaken:
+                    done.undo()
+                    self._check(overtaken.theirs, "always", locked=True)
+                    return self._entry(overtaken.theirs, warm=False)
                 except BaseException:
                     done.undo()
                     raise
@@ -643,6 +655,16 @@ class TrustedCache:
             return None
         return admitted
 
+    def _overtaking(self, session: Session, key: AdmissionKey) -> Admitted | None:
+        """The admission that another machine has published since this one looked."""
+        if self._objects is None:
+            return None  # on one machine, the store's lock has kept others out
+        from secureload.ledger import store
+
+        with suppress(IntegrityError):  # edited rows: to be replaced
+            return store.admission(session, key.digest)
+        return None
+
     def _clear_unrecorded(self, admission_id: str) -> list[Path]:
         """Remove what an earlier crash left where this admission's folder belongs.
 
@@ -702,6 +724,13 @@ class TrustedCache:
             ),
             verifier=admitted.verifier,
         )
+
+
+class _Overtaken(Exception):  # noqa: N818
+    """Another machine has published the same."""
+
+    def __init__(self, theirs: Admitted) -> None:
+        self.theirs = theirs
 
 
 def _check_permission(key: AdmissionKey, artifact: Artifact, decided: Decided) -> None:

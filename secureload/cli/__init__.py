@@ -40,6 +40,7 @@ _VERBS = {
     "doctor": "Tell what this machine offers, and what is missing.",
     "token": "Make, list and revoke tokens of the service.",
     "serve": "Serve admitted models to unmodified Hub clients.",
+    "worker": "Work off what front ends on any machine were asked for.",
     "init": "Make this installation's operator key.",
     "demo": "The main job on a real checkpoint, offline.",
     "completion": "Print a completion script for your shell.",
@@ -60,6 +61,7 @@ A REF is org/name[@revision] on the Hub, a local path, or git+URL[@revision].
 Environment:
   SECURELOAD_POLICY   the policy of calls that name none (default: default)
   SECURELOAD_HOME     where the trusted cache lies
+  SECURELOAD_DATABASE, SECURELOAD_STORAGE   PostgreSQL and S3, where machines share them
   SECURELOAD_SERVER, SECURELOAD_TOKEN   a service that does the work, and your token there
   HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE   as huggingface_hub reads them
 

@@ -141,7 +141,7 @@ def command(
     config = Config(
         settings=settings,
         policy=settings.policy,
-        upstream_token=_upstream_token(),
+        upstream_token=upstream_token(),
         anonymous=roles,
         public_url=public_url,
         workers=workers,
@@ -187,7 +187,7 @@ def _policy(name: str) -> str:
     return str(Path(name).expanduser().absolute()) if Path(name).is_file() else name
 
 
-def _upstream_token() -> str:
+def upstream_token() -> str:
     """The token that the service itself fetches with: its own variable, else the account's."""
     if token := os.environ.get("SECURELOAD_UPSTREAM_TOKEN"):
         return token

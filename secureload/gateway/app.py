@@ -17,7 +17,7 @@ from typing import Protocol
 import anyio.to_thread
 
 from secureload.cache import work
-from secureload.errors import SecureloadError
+from secureload.errors import SecureloadError, UsageError
 from secureload.gateway import aside, health
 from secureload.gateway.admissions import Admissions
 from secureload.gateway.catalogue import Catalogue
@@ -83,15 +83,18 @@ def services(
 
     layout = Layout(config.settings.home)
     layout.create()
-    ledger = Database(layout.database, layout.locks / "ledger.lock")
+    settings = config.settings
+    ledger = Database(layout.database, layout.locks / "ledger.lock", settings.database)
     ledger.create()
     catalogue = Catalogue(config.settings, ledger)
     catalogue.policy()
     metrics = Metrics()
     upstream = Upstream(config.settings, config.refresh, count=metrics.asked)
-    jobs = jobs or WorkerPool(
-        ledger, workers=config.workers, queue=config.queue, seconds=config.job_seconds
-    )
+    jobs = jobs or _jobs(config, ledger)
+    if store is None and settings.storage:
+        from secureload.gateway.objects import ObjectStore
+
+        store = ObjectStore(layout, ledger, settings.storage)
     return Services(
         config=config,
         ledger=ledger,
@@ -106,6 +109,27 @@ def services(
         limiter=Limiter(config.limits, metrics.turned_away),
         workloads=Workloads(config.oidc),
     )
+
+
+def _jobs(config: Config, ledger: Database) -> Jobs:
+    """Jobs in processes of this machine, or on the queue that machines share."""
+    pool = WorkerPool(
+        ledger,
+        workers=config.workers,
+        queue=config.queue,
+        seconds=config.job_seconds,
+        sole=not ledger.url,
+    )
+    if not ledger.url:
+        return pool
+    if not config.settings.storage:
+        raise UsageError(
+            "front ends that share a ledger share its content, and SECURELOAD_STORAGE names none",
+            hint="set it to s3://bucket/prefix, or to file:///folder where all machines see it",
+        )
+    from secureload.gateway.queue import Queue
+
+    return Queue(ledger, local=pool, queue=config.queue)
 
 
 class Pages(Protocol):

@@ -8,35 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
-import multiprocessing.connection
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from secureload.errors import ToolError
-from secureload.gateway import work
 from secureload.gateway.aside import aside
 from secureload.gateway.problems import Unavailable
+from secureload.gateway.processes import GRACE, Processes, Running
 from secureload.gateway.work import Order, Outcome
 from secureload.ledger import jobs as records
 from secureload.ledger.database import Database
 from secureload.ledger.records import JobRecord
 
-_GRACE = 5.0
-"""Seconds that a worker told to end has for tidying up."""
-
-_STARTS = 60.0
-"""Seconds within which an idle process has started and ended, on a busy machine too."""
-
-_OUTCOME_BYTES = 256 << 20
-"""Longest outcome read from a worker: a report on very many files."""
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,31 +76,35 @@ class Jobs(Protocol):
 class _Job:
     ticket: Ticket
     done: asyncio.Event = field(default_factory=asyncio.Event)
-    process: Any = None
-    stopped: bool = False
+    running: Running = field(default_factory=Running)
 
 
 class WorkerPool:
-    """Jobs in processes of this machine, `workers` at once, one process a job."""
+    """Jobs in processes of this machine, `workers` at once, one process a job.
 
-    def __init__(self, ledger: Database, *, workers: int, queue: int, seconds: float) -> None:
+    `sole` says that no other process has jobs in this ledger.
+    """
+
+    def __init__(
+        self, ledger: Database, *, workers: int, queue: int, seconds: float, sole: bool = True
+    ) -> None:
         self._ledger = ledger
         self._queue = queue
-        self._seconds = seconds
+        self._sole = sole
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="job")
         self._slots = asyncio.Semaphore(workers)
         self._unfinished: dict[tuple[str, ...], _Job] = {}
         self._by_id: dict[str, _Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._processes = multiprocessing.get_context("forkserver")
+        self._processes = Processes(seconds)
         self._closed = False
 
     async def start(self) -> None:
         """See `Jobs.start`: what an earlier run left unfinished has failed."""
-        self._processes.set_forkserver_preload(_PRELOAD)
-        await aside(self._write, lambda s: records.abandon(s, _now(), "the service was stopped"))
-        # The first process takes a second, because the server of processes starts with it.
-        await aside(_warm, self._processes)
+        if self._sole:
+            why = "the service was stopped"
+            await aside(self._write, lambda s: records.abandon(s, _now(), why))
+        await aside(self._processes.warm)
 
     async def submit(self, order: Order, *, by: str) -> Ticket:
         """See `Jobs.submit`."""
@@ -152,18 +146,16 @@ class WorkerPool:
 
     async def ready(self) -> None:
         """See `Jobs.ready`: a process starts, and ends as it should."""
-        await aside(_warm, self._processes)
+        await aside(self._processes.warm)
 
     async def close(self) -> None:
         """See `Jobs.close`."""
         self._closed = True
         for end in ("terminate", "kill"):
             for job in list(self._unfinished.values()):
-                job.stopped = True
-                if job.process is not None:
-                    getattr(job.process, end)()
+                job.running.stop(end)
             if self._tasks:
-                await asyncio.wait(self._tasks, timeout=_GRACE)
+                await asyncio.wait(self._tasks, timeout=GRACE)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     # -- inside --------------------------------------------------------------------------
@@ -171,15 +163,15 @@ class WorkerPool:
     def _standing(self, job: _Job) -> Ticket:
         waiting = [other for other in self._unfinished.values() if other.ticket.place]
         place = 1 + waiting.index(job) if job in waiting else 0
-        return replace(job.ticket, place=place)
+        return replace(job.ticket, place=place, stage=job.running.stage if not place else "")
 
     async def _run(self, job: _Job) -> None:
         ticket, outcome = job.ticket, Outcome(state="failed", message="the service was stopped")
         try:
-            await aside(self._write, lambda s: records.add(s, _record(ticket)))
+            await aside(self._write, lambda s: records.add(s, record(ticket)))
             async with self._slots:
                 job.ticket = replace(job.ticket, place=0)
-                if not job.stopped:
+                if not job.running.stopped:
                     await aside(self._write, lambda s: records.start(s, ticket.id, _now()))
                     loop = asyncio.get_running_loop()
                     outcome = await loop.run_in_executor(self._threads, self._work, job)
@@ -189,66 +181,18 @@ class WorkerPool:
             )
         finally:
             with contextlib.suppress(Exception):  # the outcome stands, written or not
-                await aside(self._write, lambda s: _finish(s, ticket, outcome))
+                await aside(self._write, lambda s: finish(s, ticket.id, outcome))
             self._unfinished.pop(ticket.order.key, None)
-            job.ticket = replace(job.ticket, outcome=outcome, stage="")
+            job.running.stage = ""
+            job.ticket = replace(job.ticket, outcome=outcome)
             job.done.set()
         asyncio.get_running_loop().call_later(_KEPT, self._by_id.pop, ticket.id, None)
 
     def _work(self, job: _Job) -> Outcome:
         """Run one process and read what it says, in a thread of the pool."""
-        reader, writer = self._processes.Pipe(duplex=False)
-        process = self._processes.Process(
-            target=work.main, args=(job.ticket.order, writer), daemon=False
-        )
-        process.start()
-        writer.close()
-        job.process = process
-        try:
-            if job.stopped:
-                return Outcome(state="failed", message="the service was stopped")
-            return self._listen(job, process, reader)
-        finally:
-            reader.close()
-            _end(process)
+        return self._processes.run(job.ticket.order, job.running)
 
-    def _listen(self, job: _Job, process: Any, reader: Any) -> Outcome:
-        deadline = time.monotonic() + self._seconds
-        while True:
-            ready = multiprocessing.connection.wait(
-                [reader], timeout=max(0.0, deadline - time.monotonic())
-            )
-            if not ready:
-                return Outcome(
-                    state="failed",
-                    message=f"the worker was stopped after {self._seconds:.0f} s",
-                    hint="raise the limit for jobs if models of this size are expected",
-                    fault="internal",
-                )
-            try:
-                said = msgspec.json.decode(reader.recv_bytes(_OUTCOME_BYTES))
-            except (EOFError, OSError, msgspec.DecodeError):
-                return self._crashed(job, process)
-            if "outcome" in said:
-                return msgspec.convert(said["outcome"], Outcome)
-            label, done, total = said["progress"]
-            share = f" {100 * done // total} %" if total else ""
-            job.ticket = replace(job.ticket, stage=f"{label}{share}")
-
-    def _crashed(self, job: _Job, process: Any) -> Outcome:
-        process.join(_GRACE)
-        if job.stopped:
-            return Outcome(state="failed", message="the service was stopped", hint="ask again")
-        code = process.exitcode
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        return Outcome(
-            state="failed",
-            message=f"the worker process ended early ({how})",
-            hint="nothing was admitted; if it stays, a file of the model may exhaust memory",
-            fault="internal",
-        )
-
-    def _write(self, action: Callable[[Any], None]) -> None:
+    def _write(self, action: Callable[[Session], None]) -> None:
         with self._ledger.write(durable=False) as session:
             action(session)
 
@@ -256,40 +200,9 @@ class WorkerPool:
 _KEPT = 600.0
 """Seconds for which the outcome of a job stays in memory; the ledger keeps it."""
 
-_PRELOAD = [
-    "secureload.gateway.work",
-    "secureload.ledger.store",
-    "secureload.ledger.recalls",
-    "secureload.ledger.memory",
-    "secureload.sources.hub",
-    "huggingface_hub",
-    "scanner.engine",
-]
-"""What every worker needs, imported once in the process that they are forked from."""
 
-
-def _warm(processes: Any) -> None:
-    process = processes.Process(target=_nothing)
-    process.start()
-    process.join(_STARTS)
-    if process.exitcode != 0:
-        process.kill()
-        raise ToolError("worker processes do not start")
-
-
-def _nothing() -> None:
-    """Give the server of processes something to do."""
-
-
-def _end(process: Any) -> None:
-    """See to it that a process is gone, after time to tidy up."""
-    process.join(_GRACE)
-    if process.is_alive():
-        process.kill()
-        process.join()
-
-
-def _record(ticket: Ticket) -> JobRecord:
+def record(ticket: Ticket) -> JobRecord:
+    """What the ledger says of a job that was asked for."""
     order = ticket.order
     return JobRecord(
         id=ticket.id,
@@ -302,10 +215,11 @@ def _record(ticket: Ticket) -> JobRecord:
     )
 
 
-def _finish(session: Any, ticket: Ticket, outcome: Outcome) -> None:
+def finish(session: Session, job_id: str, outcome: Outcome) -> None:
+    """Write down how a job ended."""
     document = msgspec.to_builtins(outcome)
     document.pop("text", None)  # a report may be large, and goes to whoever asked
-    records.finish(session, ticket.id, outcome.state, document, _now(), commit=outcome.commit)
+    records.finish(session, job_id, outcome.state, document, _now(), commit=outcome.commit)
 
 
 def _now() -> str:

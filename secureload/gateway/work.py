@@ -6,6 +6,8 @@ loop, and the queue of a larger installation runs the same `perform`.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import re
 import signal
@@ -23,7 +25,7 @@ from secureload import gate, policy, telemetry, tracing
 from secureload.errors import IntegrityError, NotFoundError, Refused, SecureloadError
 from secureload.flow import CacheEntry, Listing, Need, Source, digest_of
 from secureload.gateway import revisions
-from secureload.ledger import hub_revisions
+from secureload.ledger import hub_revisions, lease
 from secureload.ledger.database import Database
 from secureload.selection import EVERY_VARIANT
 from secureload.settings import Settings
@@ -70,6 +72,8 @@ class Order:
     token: str = field(default="", repr=False)
     traceparent: str = field(default_factory=tracing.traceparent, compare=False)
     """The request behind it, so that the worker's spans are its children."""
+    lease: tuple[int, int, int] | None = None
+    """What it is published under, where a queue gave the order: see `ledger.lease`."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -120,7 +124,8 @@ def main(order: Order, pipe: Connection) -> None:
         outcome = perform(order, progress)
     finally:
         ended()
-    pipe.send_bytes(msgspec.json.encode({"outcome": outcome}))
+    with contextlib.suppress(BrokenPipeError):  # whoever listened is gone
+        pipe.send_bytes(msgspec.json.encode({"outcome": outcome}))
     pipe.close()
 
 
@@ -184,13 +189,16 @@ def _settings(order: Order) -> Settings:
 
 def _gate(order: Order, progress: Progress | None) -> gate.Gate:
     settings = _settings(order)
-    return gate.Gate(
+    opened = gate.Gate(
         policy=policy.load(order.policy, settings),
         settings=settings,
         token=order.token or False,
         offline=order.offline,
         progress=progress,
     )
+    if order.lease is not None:
+        opened.cache.fence = functools.partial(lease.demand, lease=order.lease)
+    return opened
 
 
 def _admit(order: Order, progress: Progress | None) -> Outcome:
@@ -220,12 +228,15 @@ def publish(opened: gate.Gate, entry: CacheEntry, about: Mapping[str, Any]) -> s
     artifact = digest_of((file.sha256, file.size, file.path) for file in entry.files)
     document = {"oids": revisions.git_oids(entry.path, entry.files), "about": dict(about)}
     layout = opened.cache.layout
-    ledger = Database(layout.database, layout.locks / "ledger.lock")
+    database = opened.settings.database
+    ledger = Database(layout.database, layout.locks / "ledger.lock", database)
     at = datetime.now(UTC).isoformat(timespec="microseconds")
     for own_id in (False, True):
         revision_id = revisions.revision_id(key, entry.conversions, artifact, own=own_id)
         try:
             with ledger.write() as session:
+                if opened.cache.fence is not None:
+                    opened.cache.fence(session)
                 hub_revisions.publish(
                     session,
                     repository=entry.source.repository,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -67,6 +67,13 @@ def get(session: Session, job_id: str) -> JobRecord | None:
     """A job, or None."""
     row = session.get(tables.Job, job_id)
     return _record(row) if row is not None else None
+
+
+def finished(session: Session, ids: Sequence[str]) -> tuple[JobRecord, ...]:
+    """Those of these jobs that have ended."""
+    row = tables.Job
+    query = select(row).where(row.id.in_(ids), row.state.not_in(UNFINISHED))
+    return tuple(map(_record, session.execute(query).scalars()))
 
 
 def recent(

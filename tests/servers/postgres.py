@@ -33,9 +33,13 @@ def programs() -> Path:
 
 
 class Postgres:
-    """One server with as many databases as are asked for; a context manager."""
+    """One server with as many databases as are asked for; a context manager.
 
-    def __init__(self) -> None:
+    `durable` makes it wait for the disk, as a service's must; tests do not.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         self._root = Path(tempfile.mkdtemp(prefix="pg-"))
         self._data = self._root / "data"
         self.port = _free_port()
@@ -48,7 +52,7 @@ class Postgres:
             listen_addresses = '127.0.0.1'
             port = {self.port}
             unix_socket_directories = '{self._root}'
-            fsync = off
+            fsync = {"on" if self._durable else "off"}
             max_connections = 200
             shared_buffers = 32MB
         """

@@ -66,7 +66,7 @@ class S3:
     def start(self, *, read_only: bool = False) -> None:
         command = [str(Path(sys.executable).with_name("rclone")), "serve", "s3", str(self._root)]
         command += ["--addr", f"127.0.0.1:{self._port}", "--auth-key", f"{_KEY},{_SECRET}"]
-        command += ["--config", "", "--vfs-cache-mode", "off", "--dir-cache-time", "0s"]
+        command += ["--config", "", "--vfs-cache-mode", "off"]
         command += ["--read-only"] * read_only
         with (self._root / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)

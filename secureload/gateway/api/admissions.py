@@ -78,6 +78,8 @@ async def evidence(id: Id, parts: Parts, asking: Asking) -> dict[str, Any]:  # n
     from secureload.evidence import of
 
     entry = await _readable(id, parts, asking)
+    for file in entry.evidence:  # where content is shared, it may not be on this machine yet
+        await (await parts.store.open(file.sha256, file.size, check="changed")).close()
     kept = of(entry)
     return {name: json.loads(await aside(kept.read, name)) for name in kept.names}
 
