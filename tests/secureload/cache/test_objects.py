@@ -70,7 +70,7 @@ def test_damaged_and_missing_content_is_never_given(
         objects.fetch(DIGEST, len(DATA), tmp_path / "back")
     assert objects.problem(DIGEST, len(DATA), deep=True)
     lies.write_bytes(DATA[:-1])
-    with pytest.raises(IntegrityError, match="no content|other bytes"):
+    with pytest.raises(IntegrityError, match=r"no content|other bytes"):
         objects.fetch(DIGEST, len(DATA), tmp_path / "back")
     assert not (tmp_path / "back").exists()
     objects.keep(DIGEST, len(DATA), data)  # whoever has the bytes mends it
