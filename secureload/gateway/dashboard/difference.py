@@ -284,7 +284,7 @@ def _settings(layout: Layout, change: Change, before: Side, after: Side) -> list
 
 
 def _flat(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and value and depth < _DEPTH:
+    if isinstance(value, dict) and (value or not path) and depth < _DEPTH:
         for key, inner in value.items():
             yield from _flat(inner, f"{path}.{key}" if path else str(key), depth + 1)
     else:

@@ -19,8 +19,10 @@ def test_a_review_from_the_queue_to_a_recall(tmp_path: Path) -> None:
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             grounds[scheme].add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        for width in (380, tour.WIDTH):
+            page.set_viewport_size({"width": width, "height": 900})
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            assert wide <= 0, f"{name} is wider than the window"
+            assert wide <= 0, f"{name} is wider than a window of {width}"
         unnamed = page.evaluate(
             "() => [...document.querySelectorAll('input:not([type=hidden]), select')]"
             ".filter(e => !e.labels.length).map(e => e.name)"
