@@ -1,6 +1,6 @@
 """What one installation on PostgreSQL writes, reads and takes in, side by side with SQLite.
 
-    python benchmarks/queue.py [--seconds 3]
+    python benchmarks/scaling.py [--seconds 3]
 
 Needs a PostgreSQL server's programs (`apt-get install postgresql`); it starts a server of its
 own, with the disk flushed as a service's is. Server and clients share this machine's cores.
