@@ -74,7 +74,7 @@ def test_the_services_file_is_good(tmp_path: Path) -> None:
 def test_what_the_containers_run_is_a_verb_with_such_options() -> None:
     import click
 
-    for part in ("front",):
+    for part in ("front", "worker"):
         (container,) = named("Deployment", part)["spec"]["template"]["spec"]["containers"]
         verb, *options = container["args"]
         found = cli.get_command(click.Context(cli), verb)
