@@ -28,6 +28,7 @@ screenshots: $(STAMP) ## the pictures of the dashboard in docs/images, taken ane
 	$(BIN)/python -m tests.secureload.gateway.dashboard.tour docs/images
 
 test: $(STAMP) ## every test
+	@.ci/packages
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 # TensorFlow's own environment: transformers 4 beside secureload without its dependencies.
