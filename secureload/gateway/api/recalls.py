@@ -32,6 +32,8 @@ async def listed(parts: Parts) -> list[dict[str, Any]]:
 @router.post("/recalls", status_code=201)
 async def recall(asked: RecallAsked, parts: Parts, asking: Asking) -> dict[str, Any]:
     """Revoke every admission of a subject, refuse it from now on, and list each load of it."""
+    # Loads are written a moment after they began; those of the last moment count too.
+    await parts.loads.close()
     try:
         done = await aside(
             parts.catalogue.cache.recall, asked.subject, reason=asked.reason, by=asking.name
