@@ -250,7 +250,8 @@ def test_every_auto_class_of_the_installed_transformers_has_a_front() -> None:
         for name, module in transformers._class_to_module.items()
         if module.startswith("models.auto.") and name.startswith("Auto")
     }
-    assert theirs == set(AUTO_CLASSES)
+    pefts = {name for name in AUTO_CLASSES if name.startswith("AutoPeft")}
+    assert theirs == set(AUTO_CLASSES) - pefts
 
 
 @pytest.mark.parametrize("form", ["legacy", "safetensors"])

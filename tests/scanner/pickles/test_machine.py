@@ -102,7 +102,8 @@ MALICIOUS = {
     "getattr": p.program(p.call("builtins", "getattr", p.glob("collections", "OrderedDict"),
                                 p.text("__init__"))),
     "result of getattr called": p.program(
-        p.call("builtins", "getattr", p.glob("collections", "OrderedDict"), p.text("fromkeys")),
+        p.call("builtins", "getattr", p.glob("collections", "OrderedDict"),
+               p.text("__subclasses__")),
         p.EMPTY_TUPLE, p.REDUCE,
     ),
     "attributes of a function": p.program(
