@@ -113,7 +113,7 @@ NOW = int(time.time())
         {"sub": 7},
         {"exp": "soon"},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_a_token_with_wrong_claims_opens_nothing(issuer: Issuer, claims: dict[str, Any]) -> None:
     with pytest.raises(Unauthorised):

@@ -167,7 +167,7 @@ def test_an_answer_to_another_sign_in_of_this_browser_is_not_taken(world: World)
         ({"email_verified": False}, 401),
         ({"groups": ["staff"]}, 403),
     ],
-    ids=str,
+    ids=lambda part: "-".join(part) if isinstance(part, dict) else str(part),
 )
 def test_an_id_token_that_is_not_good_signs_nobody_in(
     world: World, change: dict[str, object], status: int
