@@ -139,10 +139,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     # What a verb imports and reads lives until it ends: look for cycles less often.
     gc.set_threshold(50_000)
-    sys.exit(run(arguments))
+    sys.exit(answer(arguments))
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def answer(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; no exception gets out."""
     try:
         with _termination():

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from secureload.cli import run
+from secureload.cli import answer
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -46,7 +46,7 @@ def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
 
     def ask(*arguments: str | Path) -> Answer:
         capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
+        code = answer([str(argument) for argument in arguments])
         said = capsys.readouterr()
         return Answer(code, said.out, said.err)
 

@@ -86,7 +86,7 @@ def test_a_damaged_cache_is_a_problem(
 
 def test_torch_is_named_without_being_imported() -> None:
     probe_ = (
-        "import sys; from secureload.cli import run; run(['doctor']); "
+        "import sys; from secureload.cli import answer; answer(['doctor']); "
         "print([m for m in ('torch', 'transformers', 'numpy') if m in sys.modules])"
     )
     shown = subprocess.run(

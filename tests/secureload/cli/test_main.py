@@ -180,7 +180,7 @@ def test_starting_costs_little(arguments: list[str]) -> None:
 
 def test_help_imports_no_stage_and_no_scanner() -> None:
     probe = (
-        "import sys; from secureload.cli import run; run(['scan', '--help']); "
+        "import sys; from secureload.cli import answer; answer(['scan', '--help']); "
         "heavy = ('scanner', 'secureload.flow', 'yaml', 'msgspec', 'sqlalchemy', 'torch'); "
         "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
     )
@@ -193,7 +193,7 @@ def test_help_imports_no_stage_and_no_scanner() -> None:
 def test_scanning_imports_neither_torch_nor_the_ledger_nor_the_network() -> None:
     folder = FIXTURES / "distilbert-token" / "pt-zip"
     probe = (
-        f"import sys; from secureload.cli import run; run(['scan', {str(folder)!r}]); "
+        f"import sys; from secureload.cli import answer; answer(['scan', {str(folder)!r}]); "
         "heavy = ('torch', 'transformers', 'numpy', 'sqlalchemy', 'huggingface_hub', 'ssl'); "
         "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from secureload.cli import run
+from secureload.cli import answer
 from secureload.cli.serve import command
 from secureload.errors import PolicyError, UsageError
 from secureload.gateway import setup
@@ -89,7 +89,7 @@ def test_flags_go_before_variables_before_the_file(
 
 def test_the_command_says_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "serve.yaml").write_text(HEAD + "  prot: 1\n")
-    assert run(["serve", "--config", str(tmp_path / "serve.yaml")]) == 2
+    assert answer(["serve", "--config", str(tmp_path / "serve.yaml")]) == 2
     said = capsys.readouterr().err
     assert "serve.yaml:5" in said.replace("\n", "")
     assert "Traceback" not in said

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from secureload.cli import run
+from secureload.cli import answer as run
 from tests.builders import model_signatures as made
 
 FILES = {"config.json": b"{}\n", "sub/adapter.bin": b"adapter" * 99, "weights.bin": b"w" * 5_000}
