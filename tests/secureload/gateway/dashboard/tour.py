@@ -139,6 +139,7 @@ def browser() -> Iterator[Browser]:
 def sign_in(page: Page, made: House, name: str) -> None:
     """Sign in with the keyboard alone: the field has the focus already."""
     page.goto(f"{made.service.url}{HOME}")
+    expect(page.get_by_label("Token")).to_be_focused()
     page.keyboard.type(made.tokens[name])
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Queue")
