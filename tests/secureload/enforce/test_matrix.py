@@ -19,7 +19,8 @@ import pytest
 
 from tests.builders import models
 from tests.secureload.enforce.programs import load_everything
-from tests.secureload.enforce.programs.load_everything import LOCAL, STATES
+from tests.secureload.enforce.programs.load_everything import LOCAL, STATES, TIMM_HUB, TIMM_LOCAL
+from tests.secureload.registry import timm_side
 from tests.servers.hub import LocalHub
 from tests.servers.repos import PublishedRepo
 
@@ -29,6 +30,7 @@ WEIGHTS = {
     "st": ("model.safetensors", "pytorch_model.bin"),
     "ddpm": ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.bin"),
     "lora": ("adapter_model.safetensors", "adapter_model.bin"),
+    "timm": ("model.safetensors", "pytorch_model.bin"),
 }
 HUB_DOORS = (
     *("bert:AutoModel", "bert:BertModel", "bert:AutoTokenizer", "bert:pipeline"),
@@ -38,7 +40,10 @@ HUB_DOORS = (
     *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel"),
     "st:SentenceTransformer",
     *("lora:PeftModel", "lora:AutoModel", "lora:AutoPeftModel"),
+    *TIMM_HUB,
 )
+LOCAL_DOORS = (*LOCAL, *TIMM_LOCAL)
+LOCAL_STATES = ("safe", "legacy", "denied", "malicious")
 POLICY = """\
 apiVersion: secureload/v1
 kind: TrustPolicy
@@ -49,43 +54,60 @@ spec: {repos: {deny: ["org/denied-*", "*/denied-*"]}}
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the program saw at each door, with `expected` and `fired` beside it."""
+    """What the programs saw at each door, with `expected` and `fired` beside it."""
     place = tmp_path_factory.mktemp("matrix")
     made = place / "made"
     made.mkdir()
     environment = {name: value for name, value in os.environ.items() if "HF_" not in name}
     environment |= {"HF_HOME": str(place / "hf"), "SECURELOAD_HOME": str(place / "home")}
     environment |= {"OMP_NUM_THREADS": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    subprocess.run(
-        [sys.executable, PROGRAMS / "make_models.py", made],
-        env=environment | {"HF_HUB_OFFLINE": "1"},
-        check=True,
-        capture_output=True,
-    )
+    sides: tuple[tuple[Path, ...], ...] = ((), (timm_side.ready(),))
+    for side in sides:
+        subprocess.run(
+            [sys.executable, PROGRAMS / "make_models.py", made, *side],
+            env=environment | {"HF_HUB_OFFLINE": "1"},
+            check=True,
+            capture_output=True,
+        )
     fired = place / "fired"
     root = place / "hub"
     spoil(made, fired)
     publish(made, root)
     policy = place / "matrix.yaml"
     policy.write_text(POLICY)
-    results = place / "results.json"
+    found: dict[str, Any] = {}
     with LocalHub(root=root) as hub:
         hub.misbehave("flip", "/org/tampered-*/resolve/*.safetensors")
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "secureload.cli", "run", "--policy", policy, "--"),
-                *(sys.executable, PROGRAMS / "load_everything.py", made, results),
-            ],
-            env=environment | {"HF_ENDPOINT": hub.url},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr[-4000:]
-    expected = json.loads((made / "expected.json").read_text())
+        for side in sides:
+            found |= seen_by(
+                [PROGRAMS / "load_everything.py", made, place / "results.json", *side],
+                policy,
+                environment | {"HF_ENDPOINT": hub.url},
+            )
+    expected = {}
+    for written in made.glob("expected*.json"):
+        expected |= json.loads(written.read_text())
     safe = (made / "safe-bert" / "model.safetensors").read_bytes()
     expected["weights"] = hashlib.sha256(safe).hexdigest()
-    return json.loads(results.read_text()) | {"expected": expected, "fired": fired.exists()}
+    return found | {"expected": expected, "fired": fired.exists()}
+
+
+def seen_by(program: list[Path], policy: Path, environment: dict[str, str]) -> dict[str, Any]:
+    """What an enforced program saw at each of its doors."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "secureload.cli", "run", "--policy", policy, "--"),
+            *(sys.executable, *program),
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    cells = json.loads(program[2].read_text())
+    assert isinstance(cells, dict)
+    return cells
 
 
 def spoil(made: Path, fired: Path) -> None:
@@ -120,7 +142,7 @@ def publish(made: Path, root: Path) -> None:
 
 def test_the_program_tries_every_door_that_is_claimed_here(seen: dict[str, Any]) -> None:
     assert {f"hub {door} {state}" for door in HUB_DOORS for state in STATES} <= set(seen)
-    assert set(LOCAL) <= set(HUB_DOORS)
+    assert {f"local {door} {state}" for door in LOCAL_DOORS for state in LOCAL_STATES} <= set(seen)
     assert load_everything.STATES == STATES
 
 
@@ -136,7 +158,7 @@ def test_what_is_admitted_gives_what_it_gives_ungated(
 
 
 @pytest.mark.parametrize("state", ["safe", "legacy"])
-@pytest.mark.parametrize("door", LOCAL)
+@pytest.mark.parametrize("door", LOCAL_DOORS)
 def test_an_admitted_folder_gives_what_it_gives_ungated(
     seen: dict[str, Any], door: str, state: str
 ) -> None:
@@ -154,7 +176,7 @@ def test_what_the_policy_refuses_does_not_load(seen: dict[str, Any], door: str, 
 
 
 @pytest.mark.parametrize("state", ["denied", "malicious"])
-@pytest.mark.parametrize("door", LOCAL)
+@pytest.mark.parametrize("door", LOCAL_DOORS)
 def test_a_folder_that_the_policy_refuses_does_not_load(
     seen: dict[str, Any], door: str, state: str
 ) -> None:

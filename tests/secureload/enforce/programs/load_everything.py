@@ -1,4 +1,8 @@
-"""An ordinary program that loads each model through each door; it knows nothing of the gate."""
+"""An ordinary program that loads each model through each door; it knows nothing of the gate.
+
+`load_everything.py PLACE RESULTS [SIDE]`: with timm's folder SIDE, through timm's doors alone,
+since libraries behave otherwise where torchvision is to be found.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import json
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +86,60 @@ def doors() -> dict[str, Callable[[str], str]]:
     }
 
 
+def timm_doors(side: Path) -> dict[str, Callable[[str], str]]:
+    """The entry points of timm."""
+    from tests.secureload.registry import timm_side
+
+    timm_side.importable(side)
+    import timm
+
+    def made(**options: Any) -> str:
+        return outputs.of_timm(timm.create_model("test_vit", num_classes=7, **options))
+
+    def architecture(reference: str) -> str:
+        return made(pretrained=True, pretrained_cfg_overlay={"hf_hub_id": reference} | SEVEN)
+
+    def weights(folder: str) -> str:
+        return str(next(p for p in Path(folder).iterdir() if p.suffix in {".bin", ".safetensors"}))
+
+    def overlaid(folder: str) -> str:
+        return made(pretrained=True, pretrained_cfg_overlay={"file": weights(folder)} | SEVEN)
+
+    def loaded(folder: str) -> str:
+        model = timm.create_model("test_vit", num_classes=7)
+        timm.models.load_checkpoint(model, weights(folder))
+        return outputs.of_timm(model)
+
+    def state_dict(reference: str) -> str:
+        model = timm.create_model("test_vit", num_classes=7)
+        model.load_state_dict(timm.models.load_state_dict_from_hf(reference))
+        return outputs.of_timm(model)
+
+    return {
+        "timm:create_model": outputs.timm,
+        "timm:architecture": architecture,
+        "timm:load_state_dict_from_hf": state_dict,
+        "timm:checkpoint_path": lambda folder: made(checkpoint_path=weights(folder)),
+        "timm:overlay-file": overlaid,
+        "timm:load_checkpoint": loaded,
+    }
+
+
+SEVEN = {"num_classes": 7}
+
 LOCAL = (
     *("bert:AutoModel", "bert:BertModel", "bert:pipeline"),
     *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel", "st:SentenceTransformer", "lora:PeftModel"),
 )
 """The doors that also take a folder."""
+
+TIMM_HUB = ("timm:create_model", "timm:architecture", "timm:load_state_dict_from_hf")
+TIMM_LOCAL = (
+    "timm:create_model",
+    "timm:checkpoint_path",
+    "timm:overlay-file",
+    "timm:load_checkpoint",
+)
 
 
 def digest_of(path: Any) -> str:
@@ -101,20 +154,33 @@ def attempt(load: Callable[[str], str], reference: str) -> dict[str, Any]:
         return {"raised": kinds, "said": str(error)}
 
 
-def main(place: Path, results: Path) -> None:
+def attempts(
+    place: Path, doors: dict[str, Callable[[str], str]], hub: Sequence[str], local: Sequence[str]
+) -> dict[str, Any]:
     """Try every door on every state, from the Hub and from `place`."""
-    warnings.simplefilter("ignore")
     found = {}
-    for door, load in doors().items():
+    for door, load in doors.items():
         library = door.partition(":")[0].replace("weights", "bert")
         for state in STATES:
-            found[f"hub {door} {state}"] = attempt(load, f"org/{state}-{library}")
-            if door in LOCAL and state != "tampered":
+            if door in hub:
+                found[f"hub {door} {state}"] = attempt(load, f"org/{state}-{library}")
+            if door in local and state != "tampered":
                 folder = str(place / f"{state}-{library}")
                 found[f"local {door} {state}"] = attempt(load, folder)
-    found["hub lora:AutoModel denied-base"] = attempt(doors()["lora:AutoModel"], "org/orphan-lora")
+    return found
+
+
+def main(place: Path, results: Path, side: Path | None) -> None:
+    """Write what came out of every attempt."""
+    warnings.simplefilter("ignore")
+    if side is None:
+        ours = doors()
+        found = attempts(place, ours, tuple(ours), LOCAL)
+        found["hub lora:AutoModel denied-base"] = attempt(ours["lora:AutoModel"], "org/orphan-lora")
+    else:
+        found = attempts(place, timm_doors(side), TIMM_HUB, TIMM_LOCAL)
     results.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)

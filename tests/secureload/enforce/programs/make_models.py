@@ -1,4 +1,7 @@
-"""Make a tiny model of each library, safe and legacy, and record what each gives ungated."""
+"""Make a tiny model of each library, safe and legacy, and record what each gives ungated.
+
+With timm's folder as a second argument, timm's model alone: see `timm_side`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from safetensors.torch import load_file
 sys.path.insert(0, str(Path(__file__).parents[4]))
 from tests.builders.models import FIXTURES
 from tests.secureload.enforce.programs import outputs
+from tests.secureload.registry import timm_side
 
 WEIGHTS = {
     "bert": ("model.safetensors", "pytorch_model.bin"),
@@ -24,6 +28,7 @@ WEIGHTS = {
     ),
     "lora": ("adapter_model.safetensors", "adapter_model.bin"),
 }
+TIMM = {"timm": ("model.safetensors", "pytorch_model.bin")}
 
 
 def main(place: Path) -> None:
@@ -34,11 +39,7 @@ def main(place: Path) -> None:
     make_sentence_transformer(place / "safe-bert", place / "safe-st")
     make_pipeline(place / "safe-ddpm")
     make_adapter(place / "safe-bert", place / "safe-lora")
-    for library, (safe, legacy) in WEIGHTS.items():
-        target = place / f"legacy-{library}"
-        shutil.copytree(place / f"safe-{library}", target)
-        torch.save(load_file(target / safe), target / legacy)
-        (target / safe).unlink()
+    make_legacy(place, WEIGHTS)
     adapter = json.loads((place / "legacy-lora/adapter_config.json").read_text())
     adapter["base_model_name_or_path"] = "org/legacy-bert"
     (place / "legacy-lora/adapter_config.json").write_text(json.dumps(adapter))
@@ -50,6 +51,27 @@ def main(place: Path) -> None:
         "lora": outputs.adapter(str(place / "safe-bert"), str(place / "safe-lora")),
     }
     (place / "expected.json").write_text(json.dumps(expected))
+
+
+def main_timm(place: Path, side: Path) -> None:
+    """Write timm's `place/<state>-timm` and `place/expected-timm.json`."""
+    timm_side.importable(side)
+    import timm
+
+    torch.manual_seed(0)
+    model = timm.create_model("test_vit", num_classes=7)
+    timm.models.save_for_hf(model, str(place / "safe-timm"), safe_serialization=True)
+    make_legacy(place, TIMM)
+    expected = {"timm": outputs.timm(str(place / "safe-timm"))}
+    (place / "expected-timm.json").write_text(json.dumps(expected))
+
+
+def make_legacy(place: Path, weights: dict[str, tuple[str, str]]) -> None:
+    for library, (safe, legacy) in weights.items():
+        target = place / f"legacy-{library}"
+        shutil.copytree(place / f"safe-{library}", target)
+        torch.save(load_file(target / safe), target / legacy)
+        (target / safe).unlink()
 
 
 def make_bert(folder: Path) -> None:
@@ -105,4 +127,7 @@ def make_adapter(bert: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if len(sys.argv) > 2:
+        main_timm(Path(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        main(Path(sys.argv[1]))

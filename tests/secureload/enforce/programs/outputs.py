@@ -51,3 +51,21 @@ def adapter(base: str, reference: str) -> str:
     from transformers import AutoModel
 
     return of_bert(PeftModel.from_pretrained(AutoModel.from_pretrained(base), reference))
+
+
+def of_timm(model: Any) -> str:
+    import torch
+
+    model.eval()
+    with torch.no_grad():
+        return digest(model(torch.ones(1, 3, 160, 160)).numpy())
+
+
+def timm(reference: str) -> str:
+    """Of a model that timm reads from the Hub, or from a folder."""
+    from pathlib import Path
+
+    import timm
+
+    source = "local-dir" if Path(reference).is_dir() else "hf-hub"
+    return of_timm(timm.create_model(f"{source}:{reference}", pretrained=True))
