@@ -77,9 +77,10 @@ def command(
 ) -> int:
     """Verify one model and print the chain."""
     from secureload import gate, signatures, sources
+    from secureload.fetching import Asked
 
     source = sources.parse(reference, revision)
-    asked = gate.Asked(
+    asked = Asked(
         signature=signature,
         ignored=tuple(_inside(path, source) for path in ignored),
         ignore_unsigned=ignore_unsigned_files,
