@@ -196,7 +196,7 @@ def bring(
         CacheError: the store does not answer.
         OSError: the disk refused.
     """
-    from secureload.cache.publish import name_also
+    from secureload.cache.placing import name_also
 
     tree = scratch / "model"
     tree.mkdir(mode=0o700)
