@@ -11,7 +11,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 from scanner.facts import Fact, MemberFact, ProblemFact
 from scanner.findings import EvidenceValue, Finding, Severity, Where
 from scanner.formats import recognised
-from scanner.frozen import dataclass
+from scanner.frozen import dataclass, replace
 from scanner.limits import LIMITS, Limits
 from scanner.reader import Blob, Budget, FileBytes
 from scanner.report import FileResult, Report, Status

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import field
 from types import MappingProxyType
 from typing import TypeAlias
 
-from scanner.frozen import dataclass
+from scanner.frozen import dataclass, field
 
 EvidenceValue: TypeAlias = "str | int | bool | tuple[str, ...] | None"
 

@@ -11,12 +11,11 @@ import mmap
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import field, replace
 from typing import Any, Protocol
 
 from scanner.facts import ProblemFact
 from scanner.findings import Where
-from scanner.frozen import dataclass
+from scanner.frozen import dataclass, field, replace
 from scanner.limits import Limits
 
 _PIECE = 1 << 18

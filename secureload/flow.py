@@ -13,13 +13,12 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from scanner import Report
-from scanner.frozen import dataclass
+from scanner.frozen import dataclass, field
 
 SourceKind = Literal["hub", "local", "git"]
 

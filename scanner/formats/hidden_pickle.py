@@ -10,10 +10,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from scanner.facts import CallFact, ImportFact, ProblemFact
 from scanner.formats import Format, Read
+from scanner.frozen import replace
 from scanner.reader import Blob
 
 _LARGEST = 16 << 20

@@ -10,7 +10,6 @@ Source: CPython's `pickle` and `_pickle`; `scanner.pickles.machine`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 
 from scanner.facts import CallFact, Fact, ImportFact, PersistentIdFact, StateFact
@@ -19,6 +18,7 @@ from scanner.formats import Format, Read
 from scanner.formats import _torch_legacy as torch_legacy
 from scanner.formats._safetensors import safetensors_head
 from scanner.formats._text import is_text
+from scanner.frozen import replace
 from scanner.pickles.allowlist import PROFILES, Allowlist, allowlist, torchscript_allowlist
 from scanner.pickles.machine import Interpretation, interpret
 from scanner.pickles.opcodes import ARGUMENTS

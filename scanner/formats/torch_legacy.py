@@ -10,11 +10,10 @@ Source: `torch/serialization.py`, `_legacy_load` and `_legacy_save`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from scanner.facts import PersistentIdFact, ProblemFact
 from scanner.formats import Format, Read, _torch_legacy
 from scanner.formats.pickle import interpreted, second
+from scanner.frozen import replace
 from scanner.pickles.persistent import torch as torch_ids
 from scanner.pickles.values import Global, ListValue, Value
 from scanner.reader import Blob

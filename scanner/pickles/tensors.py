@@ -13,12 +13,11 @@ Layouts that no dense file can hold keep their name: `sparse_coo`, `sparse_csr`,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from scanner.facts import TensorFact
 from scanner.findings import Where
-from scanner.frozen import dataclass
+from scanner.frozen import dataclass, replace
 from scanner.pickles.shapes import ENCODINGS
 from scanner.pickles.values import (
     Call,

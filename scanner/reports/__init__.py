@@ -8,10 +8,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from functools import cache
 
-from scanner.frozen import dataclass
+from scanner.frozen import dataclass, field
 from scanner.report import Report
 
 

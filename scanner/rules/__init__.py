@@ -9,13 +9,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
 from functools import cache
 from typing import Any
 
 from scanner.facts import Fact
 from scanner.findings import Confidence, EvidenceValue, Finding, Severity, Where
-from scanner.frozen import dataclass
+from scanner.frozen import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,6 +169,7 @@ def _scan(
 ) -> tuple[Report, Tier]:
     """Scan in confined workers; say the loosest tier of them too."""
     from scanner import scan
+    from scanner.frozen import replace
     from secureload import sandbox
     from secureload.flow import Source
     from secureload.policy import scan_options
@@ -199,6 +199,7 @@ def _piped(confined: Sandbox, digest: bool, **options: Any) -> FileResult:
     import tempfile
 
     from scanner import scan
+    from scanner.frozen import replace
 
     with tempfile.NamedTemporaryFile(prefix="secureload-stdin-") as stream:
         try:

@@ -6,12 +6,11 @@ Nothing here reads a file, a clock or the network.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypedDict
 
 from scanner import FileResult, Finding, Report, Severity, Status
-from scanner.frozen import dataclass
+from scanner.frozen import dataclass, replace
 from secureload import flow
 from secureload.flow import (
     Approval,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from scanner.frozen import dataclass
+from scanner.frozen import dataclass, replace
 from secureload.errors import ConversionError, IntegrityError, SecureloadError, UsageError
 from secureload.flow import ArtifactFile, Conversion, TensorProof
 from secureload.sandbox.jobs import BESIDE

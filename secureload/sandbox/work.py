@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner import FileResult
 from scanner.engine import Found, Options, prepare
 from scanner.engine import examine as examine_here
+from scanner.frozen import replace
 from secureload.sandbox.jobs import Job, Scanning
 from secureload.sandbox.limits import LIMITS, Limits
 from secureload.sandbox.lockdown import Tier

@@ -16,7 +16,7 @@ from scanner import frozen
 def both(**options: bool) -> tuple[Any, Any]:
     """One class made by the standard library, one by ours."""
 
-    def make(decorator: Any) -> Any:
+    def make(decorator: Any, field: Any) -> Any:
         @decorator(frozen=True, **options)
         class Thing:
             """A thing."""
@@ -28,7 +28,7 @@ def both(**options: bool) -> tuple[Any, Any]:
 
         return Thing
 
-    return make(dataclasses.dataclass), make(frozen.dataclass)
+    return make(dataclasses.dataclass, dataclasses.field), make(frozen.dataclass, frozen.field)
 
 
 @frozen.dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +97,28 @@ def test_inheriting_hashing_copying_and_pickling() -> None:
     assert copy.deepcopy(one) == copy.copy(one) == one
     for protocol in range(2, 6):
         assert pickle.loads(pickle.dumps(one, protocol)) == one
+
+
+@pytest.mark.parametrize("slots", [True, False])
+def test_fields_of_the_standard_library_count_as_well(slots: bool) -> None:
+    @frozen.dataclass(frozen=True, slots=slots)
+    class Thing:
+        parts: list[int] = field(default_factory=list)
+        secret: str = field(default="s", repr=False, compare=False)
+
+    assert repr(Thing()).endswith("Thing(parts=[])")
+    assert Thing(secret="t") == Thing()  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="default_factory"):
+
+        @frozen.dataclass(frozen=True, slots=slots)
+        class Shared:
+            parts: list[int] = []  # noqa: RUF012
+
+
+def test_the_standard_library_knows_them() -> None:
+    assert dataclasses.is_dataclass(Derived)
+    assert [one.type for one in dataclasses.fields(Derived)] == ["str", "int", "tuple[int, ...]"]
+    assert frozen.replace(Derived(where="a"), count=2) == Derived(where="a", count=2)
 
 
 def test_what_it_does_not_do_is_refused() -> None:
