@@ -59,6 +59,19 @@ def name_of(certificate: Certificate) -> str:
     return certificate.subject.rfc4514_string()
 
 
+def is_issued_by(certificate: Certificate, authorities: Iterable[Certificate]) -> bool:
+    """Whether one of these authorities signed a certificate, in its time or out of it."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    for authority in authorities:
+        try:
+            certificate.verify_directly_issued_by(authority)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            continue
+        return True
+    return False
+
+
 def check(
     leaf: Certificate,
     between: Iterable[Certificate],

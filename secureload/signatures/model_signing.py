@@ -332,20 +332,26 @@ def _ask_sigstore(bundle: Bundle, key: TrustedKey) -> str | Certificate | None:
             "the library sigstore is not installed", hint="pip install sigstore"
         ) from error
     try:
-        verifier = Verifier(trusted_root=trusted_root(key.material))
+        root = trusted_root(key.material)
+        authorities, verifier = root.get_fulcio_certs(), Verifier(trusted_root=root)
     except Exception as error:
         raise PolicyError(f"trust root `{key.root}`: {key.path}: {error}") from error
     anyone = _AnyIdentity()
     try:
         found = SigstoreBundle.from_json(json.dumps(bundle.document))
         kind, payload = verifier.verify_dsse(found, anyone)
-    except CertValidationError:
-        return None
+    except CertValidationError as error:
+        ours = certificates.is_issued_by(certificates.load_der(bundle.certificates[0]), authorities)
+        return _first_line(error) if ours else None
     except Exception as error:  # the bundle is hostile: whatever it makes the library raise is a no
-        return str(error).split("\n", 1)[0][:120] or type(error).__name__
+        return _first_line(error)
     if kind != bundles.PAYLOAD_TYPE or payload != bundle.payload:
         return "the statement is not the one in the bundle"
     return anyone.certificate
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0][:120] or type(error).__name__
 
 
 def trusted_root(config: bytes) -> Any:

@@ -10,6 +10,7 @@ import yaml
 from secureload.settings import Settings
 from secureload.signatures import TrustRoots
 from tests.builders import model_signatures as made
+from tests.builders.sigstore import Sigstore
 from tests.secureload.cli.shell import Shell
 from tests.servers.keys import openpgp, ssh
 
@@ -24,7 +25,7 @@ def test_keys_of_every_kind_are_added_and_listed(shell: Shell, tmp_path: Path, r
     (tmp_path / "carol.pub").write_text(ssh("carol").public)
     (tmp_path / "key.pem").write_bytes(made.public_pem(made.key()))
     (tmp_path / "ca.pem").write_bytes(made.pem(made.certificate("ca", made.key("ca"), ca=True)))
-    (tmp_path / "trusted_root.json").write_bytes(made.Sigstore().trusted_root())
+    (tmp_path / "trusted_root.json").write_bytes(Sigstore().trusted_root())
     to = ("--root", root, "--repo", "org/*")
     said = shell("trust", "add", tmp_path / "alice.asc", *to)
     assert said.code == 0

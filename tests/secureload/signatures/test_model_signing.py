@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 
 from tests.builders import model_signatures as made
+from tests.builders.sigstore import Sigstore
 from tests.secureload.signatures.models import FILES, SignedModel
 
 
@@ -105,50 +106,6 @@ def test_the_tools_certificate_signature_is_verified(model: SignedModel) -> None
 
     assert said["status"] == "verified"
     assert said["signer"]["name"] == "CN=leaf"
-
-
-def test_a_sigstore_signature_is_verified_offline(
-    model: SignedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sigstore = made.Sigstore()
-    model.signature.write_text(json.dumps(sigstore.bundle(made.over(FILES))))
-    who = {"identity": made.IDENTITY, "issuer": made.ISSUER}
-    model.trusts("trusted_root.json", sigstore.trusted_root(), method="sigstore", **who)
-    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("network"))
-
-    assert model.status() == "verified"
-    assert model.status("--identity", made.IDENTITY, "--issuer", made.ISSUER) == "verified"
-    assert model.status("--identity", "other@example.org") == "key-not-allowed"
-    (model.folder / "config.json").write_bytes(b"[]\n")
-    assert model.status() == "broken-chain"
-
-
-@pytest.mark.parametrize(
-    "who",
-    [
-        {"identity": "other@example.org", "issuer": made.ISSUER},
-        {"identity": made.IDENTITY, "issuer": "https://other.example.org"},
-    ],
-)
-def test_another_identity_is_unknown(model: SignedModel, who: dict[str, str]) -> None:
-    sigstore = made.Sigstore()
-    model.signature.write_text(json.dumps(sigstore.bundle(made.over(FILES))))
-    model.trusts("trusted_root.json", sigstore.trusted_root(), **who)
-    assert model.status() == "unknown-key"
-
-
-def test_another_sigstore_is_unknown_and_a_broken_log_entry_is_bad(model: SignedModel) -> None:
-    ours, theirs = made.Sigstore(), made.Sigstore()
-    who = {"identity": made.IDENTITY, "issuer": made.ISSUER}
-    model.trusts("trusted_root.json", ours.trusted_root(), **who)
-    model.signature.write_text(json.dumps(theirs.bundle(made.over(FILES))))
-    assert model.status() == "unknown-key"
-
-    bundle = ours.bundle(made.over(FILES))
-    entry = bundle["verificationMaterial"]["tlogEntries"][0]
-    entry["inclusionProof"]["rootHash"] = base64.b64encode(bytes(32)).decode()
-    model.signature.write_text(json.dumps(bundle))
-    assert model.status() == "bad-signature"
 
 
 def test_a_model_that_is_one_file_is_signed_by_its_name_or_without(
@@ -365,7 +322,7 @@ def test_a_key_signature_counts_only_where_a_key_is_trusted(
         model.trusts("own.pem", made.pem(made.certificate("own", made.key())))
     elif trusted == "sigstore":
         who = {"identity": made.IDENTITY, "issuer": made.ISSUER}
-        model.trusts("trusted_root.json", made.Sigstore().trusted_root(), **who)
+        model.trusts("trusted_root.json", Sigstore().trusted_root(), **who)
     assert model.status() == "unknown-key"
 
 
@@ -377,7 +334,7 @@ def test_other_signatures_do_not_count_where_a_key_is_trusted(
     if signed_with == "certificate":
         model.sign(material=made.chain(made.certificate("own", made.key())))
     else:
-        model.signature.write_text(json.dumps(made.Sigstore().bundle(made.over(FILES))))
+        model.signature.write_text(json.dumps(Sigstore().bundle(made.over(FILES))))
     assert model.status() == "unknown-key"
 
 
