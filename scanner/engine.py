@@ -7,13 +7,12 @@ never through a symbolic link found on the way.
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from itertools import islice
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scanner.facts import Fact, MemberFact, ProblemFact
 from scanner.findings import EvidenceValue, Finding, Severity, Where
@@ -23,6 +22,9 @@ from scanner.limits import LIMITS, Limits
 from scanner.reader import Blob, Budget, FileBytes
 from scanner.report import FileResult, Report, Status
 from scanner.rules import judge
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Progress = Callable[[FileResult], None]
 
@@ -134,6 +136,8 @@ def scan_bytes(data: bytes, *, name: str = "-", options: Options | None = None) 
 @cache
 def ruleset() -> str:
     """Identify rules, allowlists and readers together: a SHA-256 over this package's source."""
+    import hashlib
+
     digest = hashlib.sha256()
     for name, path in sorted(_sources(os.path.dirname(__file__))):  # noqa: PTH120
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  some eighty files, each run
@@ -186,7 +190,7 @@ def _below(top: str) -> Iterator[Found]:
 
 def _kind(path: str, follow: bool) -> str:
     try:
-        mode = Path(path).stat(follow_symlinks=follow).st_mode
+        mode = os.stat(path, follow_symlinks=follow).st_mode  # noqa: PTH116
     except OSError:
         return "unreadable"
     for test, kind in (
@@ -291,6 +295,8 @@ def _result(shown: str, view: memoryview, options: Options, folder: str | None) 
     limits = options.limits
     sha256 = None
     if options.digest or len(view) <= limits.digest_bytes:
+        import hashlib  # its libraries cost more than a scan without a digest
+
         hashing = hashlib.sha256()
         for start in range(0, len(view), _HASHED):
             hashing.update(view[start : start + _HASHED])

@@ -8,7 +8,6 @@ content that nothing executes, and are asked only when no other reader knows it.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TypeAlias
@@ -16,6 +15,7 @@ from typing import TypeAlias
 from scanner.facts import Fact
 from scanner.formats._text import is_text
 from scanner.frozen import dataclass
+from scanner.modules import names
 from scanner.reader import Blob
 
 Read: TypeAlias = "Iterator[Fact | Blob]"
@@ -62,7 +62,7 @@ _TEXTUAL = frozenset(
 
 @cache
 def _modules() -> tuple[str, ...]:
-    return tuple(module.name for module in pkgutil.iter_modules(__path__) if module.name[:1] != "_")
+    return names(__path__)
 
 
 @cache

@@ -7,8 +7,9 @@ import re
 from typing import Any
 
 from scanner.limits import Limits
+from scanner.patterns import pattern
 
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_BRACKETS = pattern(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 class TooDeepError(Exception):

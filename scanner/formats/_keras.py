@@ -8,20 +8,20 @@ holds a model of another library.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from scanner.facts import CodeFact, Fact
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
 _OWN = ("keras", "tensorflow", "tf_keras", "builtins", "keras_core")
 _LAMBDAS = frozenset({"Lambda", "__lambda__", "function", "_tf_keras_function"})
 _CARRIERS = frozenset({"TFSMLayer", "TorchModuleWrapper", "FlaxLayer", "JaxLayer"})
 """Layers of Keras that load a SavedModel, unpickle a module or call a function by its name."""
-_CLASS = re.compile(r"_?[A-Z]\w*|__\w+__")
+_CLASS = pattern(r"_?[A-Z]\w*|__\w+__")
 _CALLABLES = frozenset({"TFOpLambda", "SlicingOpLambda", "TFClassMethodDispatcher"})
-_ARITHMETIC = re.compile(
+_ARITHMETIC = pattern(
     r"(?:math|nn|linalg|signal|sparse|bitwise|random|compat\.v1\.(?:math|nn)|keras\.backend"
     r"|image|__operators__)\.[a-z_0-9.]{1,60}"
     r"|(?:abs|add|argmax|argmin|boolean_mask|broadcast_to|cast|clip_by_value|concat|convert_to_tensor"

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from scanner.facts import CodeFact, Fact, TemplateFact
 from scanner.formats import code
 from scanner.formats.hidden_pickle import ARCHIVES, hidden
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
 LONGEST = 1 << 20
@@ -24,9 +25,9 @@ LONGEST = 1 << 20
 MOST = 16 << 20
 """Bytes of all values of one file that are looked at."""
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{20,}={0,2}")
-_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){16,}")
-_SCRIPT = re.compile(rb"<script[\s>]", re.IGNORECASE)
+_BASE64 = pattern(rb"[A-Za-z0-9+/_-]{20,}={0,2}")
+_HEX = pattern(rb"(?:[0-9a-fA-F]{2}){16,}")
+_SCRIPT = pattern(rb"<script[\s>]", re.IGNORECASE)
 
 
 def held(blob: Blob, name: str, value: bytes) -> Iterator[Fact | Blob]:

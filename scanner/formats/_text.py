@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROL = pattern(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def is_text(blob: Blob, *, most: int = 1 << 16) -> bool:

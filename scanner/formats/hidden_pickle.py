@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator
 
 from scanner.facts import CallFact, ImportFact, ProblemFact
 from scanner.formats import Format, Read
 from scanner.frozen import replace
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
 _LARGEST = 16 << 20
@@ -22,11 +22,11 @@ _MOST = 500
 _OPCODES = 2_000
 _WORK = 100_000
 """Opcodes followed in one file, all beginnings together: some hundredths of a second."""
-_BINARY = re.compile(rb"\x80[\x02-\x05][\x95c\x8c\x8dX}\](\x93KN\x8f]")
-_LINES = re.compile(rb"[ci]([A-Za-z_][\w.]{0,60})\n([A-Za-z_][\w.]{0,60})\n")
-_BASE64 = re.compile(rb"gA[I-Za-z0-9+/_-][A-Za-z0-9+/_-]{20,}={0,2}")
-_LATIN = re.compile(rb"\xc2\x80[\x02-\x05]")
-_ESCAPED = re.compile(rb"\\u0080\\u000[2-5][^\"]{1,65536}")
+_BINARY = pattern(rb"\x80[\x02-\x05][\x95c\x8c\x8dX}\](\x93KN\x8f]")
+_LINES = pattern(rb"[ci]([A-Za-z_][\w.]{0,60})\n([A-Za-z_][\w.]{0,60})\n")
+_BASE64 = pattern(rb"gA[I-Za-z0-9+/_-][A-Za-z0-9+/_-]{20,}={0,2}")
+_LATIN = pattern(rb"\xc2\x80[\x02-\x05]")
+_ESCAPED = pattern(rb"\\u0080\\u000[2-5][^\"]{1,65536}")
 """The same bytes as text: in UTF-8, and in JSON's escapes."""
 ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """What readers take apart themselves, so that what lies inside is met there."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._keras import code_in
 from scanner.formats.json import recognise as is_json
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
-_SPEAKS = re.compile(rb'"(?:class_name|registered_name)"|\\u00[4-7]')
+_SPEAKS = pattern(rb'"(?:class_name|registered_name)"|\\u00[4-7]')
 """The keys that matter, or letters written as escapes, which may spell them."""
 
 

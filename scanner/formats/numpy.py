@@ -6,13 +6,13 @@ Source: `numpy/lib/format.py`, versions 1.0 to 3.0.
 from __future__ import annotations
 
 import ast
-import re
 
 from scanner.formats import Format, Read
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
 _MAGIC = b"\x93NUMPY"
-_WIDTH = re.compile(r"[<>|=]?([biufcSVaUmM?])(\d+)?(?:\[[^\]]{0,20}\])?")
+_WIDTH = pattern(r"[<>|=]?([biufcSVaUmM?])(\d+)?(?:\[[^\]]{0,20}\])?")
 
 
 def recognise(blob: Blob) -> bool:

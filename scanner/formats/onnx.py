@@ -5,12 +5,11 @@ Source: `onnx.proto` (IR version 10); the external data convention.
 
 from __future__ import annotations
 
-import re
-
 from scanner.facts import CodeFact, MemberFact
 from scanner.formats import Format, Read
 from scanner.formats._onnx import INSIDE, entry, is_model
 from scanner.formats._protobuf import BYTES, WireError, fields, text
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
 _DOMAINS = frozenset(
@@ -18,7 +17,7 @@ _DOMAINS = frozenset(
      "ai.onnx.preview", "com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental",
      "org.pytorch.aten"}
 )  # fmt: skip
-_OUTSIDE = re.compile(r"^(?:[/\\~]|[A-Za-z]:|[a-z][a-z0-9+.-]*://)|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
+_OUTSIDE = pattern(r"^(?:[/\\~]|[A-Za-z]:|[a-z][a-z0-9+.-]*://)|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
 _MOST = 5_000_000
 
 

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from scanner.facts import CodeFact
 from scanner.formats import Format, Read
 from scanner.formats._text import first_word, is_text
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
-_HINT = re.compile(
+_HINT = pattern(
     rb"^[ \t]*(?:import[ \t]|from[ \t]+\S+[ \t]+import|def[ \t]|class[ \t]|async[ \t]def|@)"
     rb"|\w\(|__\w+__",
     re.MULTILINE,

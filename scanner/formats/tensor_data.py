@@ -9,12 +9,11 @@ Source: `tensorflow/core/util/tensor_bundle`; the external data convention of ON
 
 from __future__ import annotations
 
-import re
-
 from scanner.formats import Format, Read
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
-_SHARD = re.compile(r"(.+)\.data-([0-9]{5})-of-([0-9]{5})")
+_SHARD = pattern(r"(.+)\.data-([0-9]{5})-of-([0-9]{5})")
 _INDEX = 64 << 20
 _MODELS = 32
 

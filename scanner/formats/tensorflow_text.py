@@ -10,13 +10,14 @@ import re
 from scanner.formats import Format, Read
 from scanner.formats._text import first_word, is_text
 from scanner.formats.tensorflow import DANGEROUS, dangerous
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
-_NODE = re.compile(rb"\b(?:node|node_def|meta_graphs|graph_def|library)\s*:?\s*[{<]")
+_NODE = pattern(rb"\b(?:node|node_def|meta_graphs|graph_def|library)\s*:?\s*[{<]")
 _STRING = rb"(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
-_OPERATION = re.compile(rb"\bop\s*:\s*((?:" + _STRING + rb"\s*)+)")
-_PIECE = re.compile(_STRING)
-_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
+_OPERATION = pattern(rb"\bop\s*:\s*((?:" + _STRING + rb"\s*)+)")
+_PIECE = pattern(_STRING)
+_ESCAPE = pattern(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
 
 
 def recognise(blob: Blob) -> bool:

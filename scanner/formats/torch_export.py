@@ -18,9 +18,10 @@ from scanner.facts import CodeFact
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats.json import recognise as is_json
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
-_SPEAKS = re.compile(rb'"(?:expr_str|guards_code|graph_module)"|\\u00[4-7]')
+_SPEAKS = pattern(rb'"(?:expr_str|guards_code|graph_module)"|\\u00[4-7]')
 _FUNCTIONS = frozenset(
     """Abs Add And Equality Unequality StrictLessThan StrictGreaterThan LessThan GreaterThan
     BitwiseFn_bitwise_and BitwiseFn_bitwise_or CeilDiv CeilToInt CleanDiv Eq
@@ -38,8 +39,8 @@ _PLAIN = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Tuple,
     ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.Load,
 )  # fmt: skip
-_NAME = re.compile(r"(?!.*__)[A-Za-z_]\w{0,60}")
-_TARGET = re.compile(
+_NAME = pattern(r"(?!.*__)[A-Za-z_]\w{0,60}")
+_TARGET = pattern(
     r"torch\.ops\.(?:aten|prims|prim|higher_order|quantized|quantized_decomposed|inductor|profiler"
     r"|_c10d_functional|c10d_functional|mkldnn|mkl|onednn|sparse|_quantized|torchvision|torchaudio"
     r"|symm_mem|export|rngprims|debugprims)\.\w+(?:\.\w+)?"

@@ -10,25 +10,24 @@ HyperPyYAML's `!new:`, `!name:` and `!apply:`; hydra's `_target_`.
 
 from __future__ import annotations
 
-import re
-
 from scanner.facts import CodeFact, ConfigFact, Fact
 from scanner.findings import Where
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._text import first_word, is_text
 from scanner.formats.json import KEYS
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
-_START = re.compile(
+_START = pattern(
     rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*"
     rb"(?:---|%YAML|%TAG|[\w\"'./ -]{1,100}:(?:[ \t]|\r?\n)|- )"
 )
-_TAG = re.compile(
+_TAG = pattern(
     rb"!!python/|!<tag:yaml\.org,2002:python|tag:yaml\.org,2002:python|_target_"
     rb"|!!?(?:ruby|perl|php|js)/|!!javax?\.|(?:^|[:,\[{-]\s)\s*!(?:include|new:|name:|apply:|module:)"
 )
-_FLOW = re.compile(rb"[:,\[{]\s*![!<A-Za-z]")
+_FLOW = pattern(rb"[:,\[{]\s*![!<A-Za-z]")
 _CORE = "tag:yaml.org,2002:"
 _OWN = frozenset(
     f"{_CORE}{name}"
@@ -36,12 +35,12 @@ _OWN = frozenset(
     yaml""".split()  # noqa: SIM905
 ) | {"!", "!ref", "!copy", "!tuple", "!PLACEHOLDER"}
 """Tags of plain data: YAML's own, and those by which HyperPyYAML refers to other keys."""
-_KNOWN = re.compile(
+_KNOWN = pattern(
     r"!(ruby|perl|php|js)/([\w/-]*):?(.*)|!(new|name|apply|module):(.*)|!(include)[\w:-]*"
     r"|tag:yaml\.org,2002:(?:(ruby|perl|php|js)/)?(.+)"
 )
 """Tags that loaders follow to objects of a language, calls and files."""
-_LOCAL = re.compile(r"!?[\w./:,%+-]+")
+_LOCAL = pattern(r"!?[\w./:,%+-]+")
 _LARGEST = 4_000_000
 
 

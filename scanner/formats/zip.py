@@ -7,7 +7,6 @@ and only the converter needs them.
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterator
 
@@ -21,6 +20,7 @@ from scanner.formats._torch_legacy import WIDTHS
 from scanner.formats._zstd import unzstd
 from scanner.formats.hidden_pickle import hidden
 from scanner.formats.pickle import interpreted, second
+from scanner.patterns import pattern
 from scanner.pickles.persistent import torch as torch_ids
 from scanner.pickles.values import Global, Value
 from scanner.reader import (
@@ -46,7 +46,7 @@ from scanner.zips import (
 )
 
 _PAYLOADS = ("/data/weights", "/data/constants")
-_NUMBERED = re.compile(r"(?:weight|tensor)_[0-9]+")
+_NUMBERED = pattern(r"(?:weight|tensor)_[0-9]+")
 _CHECKED = 64 << 20
 """Stored members up to this many bytes have their CRC checked when they are read."""
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from scanner.patterns import pattern
 from scanner.pickles.ledger import Stopped
 
 SHORT_TEXT: Final = 1 << 16
 """The longest text and line that are kept as such, in bytes."""
 
-DECIMAL: Final = re.compile(rb"-?(?:0|[1-9][0-9]{0,1000})")
+DECIMAL: Final = pattern(rb"-?(?:0|[1-9][0-9]{0,1000})")
 """An integer as a pickler writes it."""
 
-_ESCAPE: Final = re.compile(rb"\\(\n|x[0-9a-fA-F]{2}|[0-7]{1,3}|.|$)", re.DOTALL)
+_ESCAPE: Final = pattern(rb"\\(\n|x[0-9a-fA-F]{2}|[0-7]{1,3}|.|$)", re.DOTALL)
 _LETTERS: Final = {
     b"\n": b"", b"\\": b"\\", b"'": b"'", b'"': b'"', b"b": b"\b", b"f": b"\f", b"t": b"\t",
     b"n": b"\n", b"r": b"\r", b"v": b"\v", b"a": b"\a",

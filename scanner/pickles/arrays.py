@@ -7,15 +7,15 @@ array of objects follows as a pickle of its own (joblib/numpy_pickle.py).
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from scanner.frozen import dataclass
+from scanner.patterns import pattern
 from scanner.pickles.values import Call, DictValue, Global, Value
 
 _WRAPPER: Final = Global("joblib.numpy_pickle", "NumpyArrayWrapper")
 _VENDORED: Final = Global("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper")
-_DTYPE: Final = re.compile(r"[<>=|]?([?bBhHiIlLqQpPefdgFDGSUVOcmM]|[a-zA-Z][0-9]{1,9})")
+_DTYPE: Final = pattern(r"[<>=|]?([?bBhHiIlLqQpPefdgFDGSUVOcmM]|[a-zA-Z][0-9]{1,9})")
 _CHARACTERS: Final = {
     "?": 1, "b": 1, "B": 1, "c": 1, "h": 2, "H": 2, "e": 2, "i": 4, "I": 4, "f": 4,
     "l": 8, "L": 8, "q": 8, "Q": 8, "p": 8, "P": 8, "d": 8, "m": 8, "M": 8, "F": 8,

@@ -7,10 +7,10 @@ shape looks at what this callee would do with them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from scanner.patterns import pattern
 from scanner.pickles.values import (
     Call,
     DictValue,
@@ -283,7 +283,7 @@ def zone(args: Args, allow: Allowlist) -> str | None:
     return "it is harmless with the name of a time zone only"
 
 
-_ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,40}(?:/[A-Za-z][A-Za-z0-9_+-]{0,40}){0,2}")
+_ZONE: Final = pattern(r"[A-Za-z][A-Za-z0-9_+-]{0,40}(?:/[A-Za-z][A-Za-z0-9_+-]{0,40}){0,2}")
 
 
 def maps(state: Value, allow: Allowlist) -> str | None:
@@ -422,7 +422,7 @@ def size(args: Args, allow: Allowlist) -> str | None:
 
 # -- numpy ------------------------------------------------------------------------------------
 
-_DTYPE_NAME: Final = re.compile(r"[<>=|]?[A-Za-z?][A-Za-z_]{0,15}[0-9]{0,9}(?:\[[0-9a-z]{1,12}\])?")
+_DTYPE_NAME: Final = pattern(r"[<>=|]?[A-Za-z?][A-Za-z_]{0,15}[0-9]{0,9}(?:\[[0-9a-z]{1,12}\])?")
 
 
 def dtype(args: Args, allow: Allowlist) -> str | None:

@@ -6,11 +6,11 @@ The verdict of a policy is passed in by the caller: the scanner knows no policie
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from functools import cache
 
 from scanner.frozen import dataclass, field
+from scanner.modules import names
 from scanner.report import Report
 
 
@@ -43,11 +43,7 @@ class Output:
 @cache
 def outputs() -> Mapping[str, Output]:
     """Return every output of this folder by name."""
-    found = [
-        importlib.import_module(f"{__name__}.{module.name}").OUTPUT
-        for module in pkgutil.iter_modules(__path__)
-        if not module.name.startswith("_")
-    ]
+    found = [importlib.import_module(f"{__name__}.{name}").OUTPUT for name in names(__path__)]
     return {output.name: output for output in sorted(found, key=lambda output: output.name)}
 
 
@@ -58,8 +54,7 @@ def render(report: Report, form: str, context: Context | None = None) -> str:
         KeyError: There is no such output.
     """
     # Only this one is imported: the XML of JUnit alone costs more than a small scan.
-    known = {module.name for module in pkgutil.iter_modules(__path__)}
-    if form not in known or form.startswith("_"):
+    if form not in names(__path__):
         raise KeyError(form)
     output: Output = importlib.import_module(f"{__name__}.{form}").OUTPUT
     return output.render(report, context or Context())

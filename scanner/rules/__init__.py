@@ -7,7 +7,6 @@ severity and confidence fit, a `Message` when this case differs or has evidence 
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from scanner.facts import Fact
 from scanner.findings import Confidence, EvidenceValue, Finding, Severity, Where
 from scanner.frozen import dataclass, field
+from scanner.modules import names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,10 +65,9 @@ class Rule:
 @cache
 def _found() -> dict[str, tuple[Rule, str]]:
     found: dict[str, tuple[Rule, str]] = {}
-    for info in pkgutil.iter_modules(__path__):
-        if not info.name.startswith("_"):
-            module = importlib.import_module(f"{__name__}.{info.name}")
-            found[module.RULE.id] = (module.RULE, (module.__doc__ or "").strip() + "\n")
+    for name in names(__path__):
+        module = importlib.import_module(f"{__name__}.{name}")
+        found[module.RULE.id] = (module.RULE, (module.__doc__ or "").strip() + "\n")
     return dict(sorted(found.items()))
 
 

@@ -14,22 +14,22 @@ Remedy
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from scanner.facts import ConfigFact
 from scanner.findings import Severity
+from scanner.patterns import pattern
 from scanner.rules import Message, Rule
 
 _ALWAYS = frozenset(
     {"transformers_weights", "audio_tokenizer_name_or_path", "base_model_name_or_path"}
 )
 _SILENT = frozenset({"_name_or_path", "class_name", "registered_name", "module", "weight_map"})
-_FOLLOWED = re.compile(
+_FOLLOWED = pattern(
     r"(?:_path|_file|_repo|_tower|_checkpoint|checkpoint|backbone|repo_path|repo_id|index_name"
     r"|_name_or_path)$"
 )
-_OUTSIDE = re.compile(
+_OUTSIDE = pattern(
     r"^(?:[A-Za-z][A-Za-z0-9+.-]*://|[/\\~]|[A-Za-z]:[/\\])|(?:^|[/\\])\.\.(?:[/\\]|$)"
 )
 

@@ -17,18 +17,18 @@ Remedy
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from scanner.facts import ConfigFact
 from scanner.findings import EvidenceValue, Severity
+from scanner.patterns import pattern
 from scanner.pickles import danger
 from scanner.rules import Message, Rule
 
 _CODE = frozenset(
     {"auto_map", "custom_generate", "custom_pipelines", "custom_pipeline", "fusion_config"}
 )
-_KERNEL = re.compile(r"^_?(?:attn|experts)_implementation(?:_internal)?$")
+_KERNEL = pattern(r"^_?(?:attn|experts)_implementation(?:_internal)?$")
 _KERNELS = frozenset({"kernel", "kernels", "kernel_config", "hub_kernels", "use_kernels"})
 _RUNS = frozenset({danger.RUNS_CODE, danger.STARTS_PROCESS, danger.IMPORTS_MODULES, danger.NATIVE})
 _PIPELINES = frozenset(

@@ -13,14 +13,14 @@ Remedy
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from scanner.facts import MemberFact
 from scanner.findings import Severity
+from scanner.patterns import pattern
 from scanner.rules import Rule
 
-_NAME = re.compile(r"shard-\d+-model-\d+-of-\d+\.safetensors")
+_NAME = pattern(r"shard-\d+-model-\d+-of-\d+\.safetensors")
 
 
 def check(fact: MemberFact) -> Iterator[str]:

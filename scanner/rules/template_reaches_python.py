@@ -21,11 +21,12 @@ from typing import Any
 
 from scanner.facts import TemplateFact
 from scanner.findings import Confidence, Severity
+from scanner.patterns import pattern
 from scanner.rules import Message, Rule
 from scanner.rules._fold import constants, fold
 
 _LONGEST = 1_000_000
-_INSIDE = re.compile(
+_INSIDE = pattern(
     r"__(?:class|globals|builtins|import|subclasses|mro|bases?|init|getattribute|dict|code|self"
     r"|module|reduce|call|func|loader|spec|new|enter|exit)_{0,2}"
     r"|popen|func_globals|gi_frame|f_globals|f_builtins|cr_frame|ag_frame|tb_frame",

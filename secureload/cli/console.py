@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _EXIT_CODES = {"allow": 0, "deny": 1, "error": 2}
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+_UNPRINTABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]"
+"""Compiled when something is printed; `re` keeps it."""
 
 
 class OutputClosedError(Exception):
@@ -29,7 +30,7 @@ class OutputClosedError(Exception):
 
 def printable(text: str) -> str:
     """Show control and direction characters as escapes, so that names cannot act on a terminal."""
-    return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return re.sub(_UNPRINTABLE, lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def say(text: str = "", *, err: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import select
 import time
 from collections import deque
@@ -12,12 +11,13 @@ from pathlib import Path
 
 from scanner import FileResult
 from scanner.engine import Found, Options, failed
+from scanner.patterns import pattern
 from secureload.sandbox.limits import Limits
 from secureload.sandbox.wire import LostError
 from secureload.sandbox.worker import Worker, WorkerLostError
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_RULE = re.compile(r"[a-z0-9-]{1,100}")
+_SHA256 = pattern(r"[0-9a-f]{64}")
+_RULE = pattern(r"[a-z0-9-]{1,100}")
 
 
 @dataclass(kw_only=True, slots=True)
