@@ -2,9 +2,10 @@
 
     python benchmarks/convert.py [--sizes 100MB 1GB] [--large] [--repeat 5] [--folder DIR]
 
-Sizes are written with their unit; `--large` adds 4 GB. Each run is a whole process. `cp` and
-`secureload` end in fsync; torch's does not. Ratios are medians over rounds, each way measured
-once a round, in turn.
+Sizes are written with their unit; `--large` adds 4 GB. Each run is a whole process and meets
+the same state: no output, nothing waiting for the disk, the source read once before. The ways
+take turns at going first; ratios are medians over rounds. `cp` and `secureload` end in fsync;
+torch's own functions do not, so they are measured without it and with.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+WIDTH = 32
 sys.path.insert(0, str(ROOT))
 
 MAKE = """
@@ -36,27 +38,29 @@ while size > 0:
     layer += 1
 torch.save(state, path)
 """
-COPY = """
-import os, subprocess, sys
-subprocess.run(["cp", sys.argv[1], sys.argv[2]], check=True)
-descriptor = os.open(sys.argv[2], os.O_RDWR); os.fsync(descriptor)
-"""
-OURS = """
+LIBRARY = """
 import sys
 from pathlib import Path
 from secureload.convert import convert_path
 convert_path(Path(sys.argv[1]), Path(sys.argv[2]), verify={verify})
 """
 TORCH = """
-import sys, torch
+import os, sys, torch
 from safetensors.torch import save_file
 save_file(torch.load(sys.argv[1], weights_only=True), sys.argv[2], metadata={"format": "pt"})
 """
+FSYNC = """
+os.fsync(os.open(sys.argv[2], os.O_RDWR))
+"""
+PYTHON = (sys.executable, "-c")
+CP, OF_TORCH = "cp + fsync", "torch.load + save_file"
 WAYS = {
-    "cp + fsync": COPY,
-    "secureload": OURS.format(verify=False),
-    "secureload, read back": OURS.format(verify=True),
-    "torch.load + save_file": TORCH,
+    CP: ("sh", "-c", 'cp "$1" "$2" && sync "$2"', "sh"),
+    "secureload convert": (sys.executable, "-m", "secureload.cli", "convert"),
+    "convert_path": (*PYTHON, LIBRARY.format(verify=False)),
+    "convert_path, read back": (*PYTHON, LIBRARY.format(verify=True)),
+    OF_TORCH: (*PYTHON, TORCH),
+    f"{OF_TORCH} + fsync": (*PYTHON, TORCH + FSYNC),
 }
 
 
@@ -69,9 +73,9 @@ class Run:
     memory: float
 
 
-def run(code: str, *arguments: str) -> Run:
+def run(*command: str) -> Run:
     begin = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - begin
     if status:
@@ -81,13 +85,22 @@ def run(code: str, *arguments: str) -> Run:
 
 def measure(source: Path, target: Path, repeat: int) -> dict[str, list[Run]]:
     runs: dict[str, list[Run]] = {way: [] for way in WAYS}
-    for _ in range(repeat):
-        for way, code in WAYS.items():
+    for turn in range(repeat):
+        first = turn % len(WAYS)
+        for way in (*WAYS, *WAYS)[first : first + len(WAYS)]:
             target.unlink(missing_ok=True)
             os.sync()
-            runs[way].append(run(code, str(source), str(target)))
+            read(source)
+            runs[way].append(run(*WAYS[way], str(source), str(target)))
     target.unlink(missing_ok=True)
     return runs
+
+
+def read(path: Path) -> None:
+    """Have the whole file in the page cache, as far as there is room."""
+    with path.open("rb", buffering=0) as file:
+        while file.read(1 << 20):
+            pass
 
 
 def ratio(runs: dict[str, list[Run]], way: str, other: str, what: str) -> float:
@@ -97,14 +110,13 @@ def ratio(runs: dict[str, list[Run]], way: str, other: str, what: str) -> float:
 
 def table(size: str, runs: dict[str, list[Run]]) -> None:
     head = ("wall s", "CPU s", "peak MiB", "wall/cp", "wall/torch", "CPU/torch")
-    print(f"\n{size:<24}" + "".join(f"{title:>12}" for title in head))
-    torch = "torch.load + save_file"
+    print(f"\n{size:<{WIDTH}}" + "".join(f"{title:>12}" for title in head))
     for way, results in runs.items():
         cells = [statistics.median(getattr(r, key) for r in results) for key in ("wall", "cpu")]
         cells.append(max(r.memory for r in results))
-        cells.append(ratio(runs, way, "cp + fsync", "wall"))
-        cells.extend((ratio(runs, way, torch, "wall"), ratio(runs, way, torch, "cpu")))
-        print(f"{way:<24}" + "".join(f"{cell:>12.2f}" for cell in cells))
+        cells.append(ratio(runs, way, CP, "wall"))
+        cells.extend(ratio(runs, way, OF_TORCH, what) for what in ("wall", "cpu"))
+        print(f"{way:<{WIDTH}}" + "".join(f"{cell:>12.2f}" for cell in cells))
 
 
 def with_unit(size: str) -> str:
@@ -129,9 +141,10 @@ def main() -> None:
     try:
         for size in [*arguments.sizes, *(["4GB"] if arguments.large else [])]:
             source = work / "model.bin"
-            run(MAKE, str(parse_size(size)), str(source))
+            run(*PYTHON, MAKE, str(parse_size(size)), str(source))
             runs = measure(source, work / "model.safetensors", arguments.repeat)
             table(size, runs)
+            print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
             report[size] = {way: [asdict(r) for r in results] for way, results in runs.items()}
             source.unlink()
     finally:
