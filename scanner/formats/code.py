@@ -5,6 +5,7 @@ from __future__ import annotations
 from scanner.facts import CodeFact
 from scanner.formats import Format, Read
 from scanner.formats._text import is_text
+from scanner.formats.python import recognise as is_python
 from scanner.reader import Blob
 
 _MAGIC = {
@@ -27,7 +28,8 @@ def language(blob: Blob) -> str:
     if head[2:4] == b"\r\n" and 2900 <= int.from_bytes(head[:2], "little") <= 4000:
         return "python-bytecode"
     if head[:2] == b"#!" and is_text(blob):
-        return "shell"
+        # What Python's reader understands is no second program.
+        return "" if b"python" in head.partition(b"\n")[0] and is_python(blob) else "shell"
     return ""
 
 

@@ -25,8 +25,8 @@ from scanner.formats.hidden_pickle import hidden
 from scanner.reader import Blob
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
-_FILTERS = frozenset({1, 2, 3})
-"""deflate, shuffle, fletcher32: what every build of the library has."""
+_FILTERS = frozenset({1, 2, 3, 32000})
+"""deflate, shuffle, fletcher32, which every build of the library has; lzf, which h5py has."""
 _CONFIGS = ("model_config", "training_config")
 _MOST = 200_000
 _UNPACKED = 16 << 20

@@ -102,6 +102,9 @@ def recognise(blob: Blob) -> bool:
 
 
 def _plausible(word: bytes) -> bool:
+    if word[:2] == b"[[":
+        # Tables of TOML begin like lists of lists.
+        return _plausible(word[1:])
     rest = word[1:].lstrip()
     if word[:1] == b"{":
         return rest[:1] in (b'"', b"}")
@@ -137,7 +140,7 @@ def _components(blob: Blob, document: Any) -> Iterator[Fact]:
             where=blob.where(), document=blob.name, path=path, key=key, value=value
         )  # fmt: skip
 
-    if isinstance(document, dict) and ({"_class_name", "_diffusers_version"} & set(document)):
+    if isinstance(document, dict) and _is_pipeline(blob, document):
         for name, entry in document.items():
             if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str):
                 yield fact(f"$.{name}", "pipeline-component", f"{entry[0]}:{entry[1]}")
@@ -146,6 +149,19 @@ def _components(blob: Blob, document: Any) -> Iterator[Fact]:
             if isinstance(entry, dict) and {"idx", "path", "type"} <= set(entry):
                 yield fact(f"$[{number}].type", "module-type", str(entry["type"]))
                 yield fact(f"$[{number}].path", "module_path", str(entry["path"]))
+
+
+def _is_pipeline(blob: Blob, document: dict[str, Any]) -> bool:
+    """Whether pairs in it are a pipeline's components; a model's own settings hold pairs too.
+
+    Pipelines are read from `model_index.json` alone; models and schedulers keep theirs in
+    files whose names end in `config.json`.
+    """
+    if not {"_class_name", "_diffusers_version"} & set(document):
+        return False
+    name = document.get("_class_name")
+    model = isinstance(name, str) and "Pipeline" not in name
+    return not (model and blob.name.endswith("config.json"))
 
 
 def _is_lines(blob: Blob) -> bool:

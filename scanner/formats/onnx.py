@@ -1,5 +1,7 @@
 """ONNX models: tensors kept in other files, and operators outside the standard domains.
 
+An operator that the model itself defines, as a function of other operators, is none.
+
 Source: `onnx.proto` (IR version 10); the external data convention.
 """
 
@@ -18,6 +20,8 @@ _DOMAINS = frozenset(
      "org.pytorch.aten"}
 )  # fmt: skip
 _OUTSIDE = pattern(r"^(?:[/\\~]|[A-Za-z]:|[a-z][a-z0-9+.-]*://)|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
+_NAMES = frozenset({("node", 4), ("node", 7), ("function", 1), ("function", 10)})
+"""An operator's type and domain, where it is used and where the model defines it itself."""
 _MOST = 5_000_000
 
 
@@ -32,11 +36,15 @@ def read(blob: Blob) -> Read:
 
     pending: list[tuple[str, memoryview]] = [("model", blob.data)]
     domains: dict[str, int] = {}
+    imported: set[str] = set()
+    defined: set[tuple[str, str]] = set()
+    called: dict[tuple[str, str], int] = {}
     steps = looked = 0
     try:
         while pending:
             kind, data = pending.pop()
             external: dict[str, str] = {}
+            said: dict[int, str] = {}
             for number, wire, value in fields(data):
                 steps += 1
                 if steps > _MOST:
@@ -59,10 +67,15 @@ def read(blob: Blob) -> Read:
                         if looked <= _strings.MOST:
                             name = text(pair.get(1, 0))
                             yield from _strings.held(blob, f"metadata.{name}", raw)
-                elif (kind, number) in (("node", 7), ("opset", 1)):
-                    name = text(value)
-                    if name not in _DOMAINS:
-                        domains[name] = domains.get(name, 0) + 1
+                elif (kind, number) == ("opset", 1):
+                    imported.add(text(value))
+                elif (kind, number) in _NAMES:
+                    said[number] = text(value)
+            if kind == "node":
+                operator = said.get(7, ""), said.get(4, "")
+                called[operator] = called.get(operator, 0) + 1
+            elif kind == "function":
+                defined.add((said.get(10, ""), said.get(1, "")))
             location = external.get("location")
             if location is not None and _OUTSIDE.search(location):
                 yield MemberFact(
@@ -71,6 +84,12 @@ def read(blob: Blob) -> Read:
                 )  # fmt: skip
     except WireError as error:
         yield blob.problem("malformed", f"the model is damaged: {error}", fatal=True)
+    for (name, operator_type), count in called.items():
+        if name not in _DOMAINS and (name, operator_type) not in defined:
+            domains[name] = domains.get(name, 0) + count
+    # A domain that is imported and never used needs its library all the same.
+    for name in imported - _DOMAINS - {domain for domain, _ in defined}:
+        domains.setdefault(name, 1)
     for name in sorted(domains):
         yield CodeFact(
             where=blob.where(), count=domains[name], language="onnx-op", names=(name[:200],),

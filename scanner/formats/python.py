@@ -16,6 +16,7 @@ from scanner.facts import CodeFact
 from scanner.formats import Format, Read
 from scanner.formats._text import first_word, is_text
 from scanner.patterns import pattern
+from scanner.pickles.danger import effect
 from scanner.reader import Blob
 
 _HINT = pattern(
@@ -99,6 +100,7 @@ def _called(tree: ast.Module) -> Iterator[str]:
             for target in node.targets:
                 if isinstance(target, ast.Name):
                     aliases.setdefault(target.id, _dotted(node.value, aliases))
+    guarded = not any(_renames(node) for node in ast.walk(tree))
     entered: set[str] = set()
     pending: list[ast.AST] = [tree]
     while pending:
@@ -108,6 +110,9 @@ def _called(tree: ast.Module) -> Iterator[str]:
             pending.extend(decorators)
             pending.extend(one.body for one in decorators if isinstance(one, ast.Lambda))
             pending.extend(node.args.defaults)
+            continue
+        if guarded and isinstance(node, ast.If) and _is_main(node.test):
+            pending.extend(node.orelse)
             continue
         if isinstance(node, ast.ClassDef):
             for base in (*node.bases, *(keyword.value for keyword in node.keywords)):
@@ -119,13 +124,46 @@ def _called(tree: ast.Module) -> Iterator[str]:
             if isinstance(node.func, ast.Lambda):
                 pending.append(node.func.body)
             name = _dotted(node.func, aliases)
-            if name:
+            if name and not _is_import(name, node):
                 yield name
             local = name.rpartition(".")[2]
             if local in functions and local not in entered:
                 entered.add(local)
                 pending.extend(functions[local])
         pending.extend(ast.iter_child_nodes(node))
+
+
+def _renames(node: ast.AST) -> bool:
+    """Whether it may give the module another `__name__`."""
+    if isinstance(node, ast.Name) and node.id == "__name__":
+        return not isinstance(node.ctx, ast.Load)
+    return isinstance(node, ast.Constant) and node.value == "__name__"
+
+
+def _is_main(test: ast.expr) -> bool:
+    """Whether it is `__name__ == "__main__"`: what follows runs as a script, never at import."""
+    match test:
+        case ast.Compare(
+            left=ast.Name(id="__name__"),
+            ops=[ast.Eq()],
+            comparators=[ast.Constant(value="__main__")],
+        ):
+            return True
+    return False
+
+
+def _is_import(name: str, call: ast.Call) -> bool:
+    """Whether it imports, by its plain name, a module of which nothing dangerous is known."""
+    if name not in ("importlib.import_module", "__import__", "builtins.__import__"):
+        return False
+    if len(call.args) != 1 or call.keywords:
+        return False
+    module = call.args[0]
+    return (
+        isinstance(module, ast.Constant)
+        and isinstance(module.value, str)
+        and effect(module.value, "") is None
+    )
 
 
 def _dotted(node: ast.expr, aliases: dict[str, str]) -> str:

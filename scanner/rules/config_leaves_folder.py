@@ -4,8 +4,9 @@ Why it matters
     What was examined is the folder; a path or repository named here is loaded too, and
     nobody looked at it.
 Fires on
-    `transformers_weights`, `audio_tokenizer_name_or_path`, an adapter's
-    `base_model_name_or_path`, absolute paths, `../` and URLs under keys that loaders follow.
+    `transformers_weights`, `audio_tokenizer_name_or_path`, absolute paths, `../` and URLs under
+    keys that loaders follow. For information where an adapter names its base model on the Hub,
+    as every adapter does: the gate resolves and admits the base by itself.
 Stays quiet on
     `_name_or_path`, which only says where a model came from, and plain file names.
 Remedy
@@ -21,9 +22,9 @@ from scanner.findings import Severity
 from scanner.patterns import pattern
 from scanner.rules import Message, Rule
 
-_ALWAYS = frozenset(
-    {"transformers_weights", "audio_tokenizer_name_or_path", "base_model_name_or_path"}
-)
+_ALWAYS = frozenset({"transformers_weights", "audio_tokenizer_name_or_path"})
+_BASE = "base_model_name_or_path"
+_HUB_ID = pattern(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
 _SILENT = frozenset({"_name_or_path", "class_name", "registered_name", "module", "weight_map"})
 _FOLLOWED = pattern(
     r"(?:_path|_file|_repo|_tower|_checkpoint|checkpoint|backbone|repo_path|repo_id|index_name"
@@ -40,7 +41,10 @@ def check(fact: ConfigFact) -> Iterator[Message]:
     if not isinstance(value, str) or not value or fact.key in _SILENT:
         return
     evidence = {"path": fact.path, "value": value[:200]}
-    if fact.key in _ALWAYS:
+    if fact.key == _BASE and _HUB_ID.fullmatch(value):
+        text = f"`{fact.path}` makes loaders open `{value[:100]}`, another model"
+        yield Message(text=text, severity=Severity.INFO, evidence=evidence)
+    elif fact.key in _ALWAYS or fact.key == _BASE:
         yield Message(text=f"`{fact.path}` makes loaders open `{value[:100]}`", evidence=evidence)
     elif _OUTSIDE.search(value) and _FOLLOWED.search(fact.key):
         yield Message(text=f"`{fact.path}` leaves the folder: `{value[:100]}`", evidence=evidence)

@@ -39,7 +39,8 @@ ENTRIES: Final = (
         "trl.trainer.sft_config:SFTConfig trl.trainer.dpo_config:DPOConfig "
         "trl.trainer.reward_config:RewardConfig trl.trainer.grpo_config:GRPOConfig "
         "trl.trainer.kto_config:KTOConfig trl.trainer.orpo_config:ORPOConfig "
-        "sentence_transformers.training_args:SentenceTransformerTrainingArguments",
+        "sentence_transformers.training_args:SentenceTransformerTrainingArguments "
+        "transformers.generation.configuration_utils:GenerationConfig",
         Entry(
             "holds settings: made empty, its attributes are set from a dict",
             new=shapes.nothing,

@@ -25,6 +25,12 @@ def test_programs_are_suspicious(data: bytes) -> None:
     assert "embedded-code" in rules(result)
 
 
+def test_a_script_for_python_is_python_alone() -> None:
+    assert tell(b"#!/usr/bin/env python3\nimport torch\nprint(1)\n", "run").format == "python"
+    assert tell(b"#!/usr/bin/env python\nprint 'old'\n", "run").format == "shell"
+    assert tell(b"#!/bin/sh\n# python\nimport x\n", "run").verdict is SUSPICIOUS
+
+
 def test_a_comment_is_no_script() -> None:
     assert_clean(b"# a heading\ntext\n", "text")
     assert_clean(b"MZ is how it begins\n" * 9, "text")

@@ -72,6 +72,10 @@ def test_ordinary_data_is_clean() -> None:
     )
 
 
+def test_the_filter_that_h5py_brings_is_no_plug_in() -> None:
+    assert_clean(made(lambda f: f.create_dataset("x", data=[1.0] * 50, compression="lzf")), "hdf5")
+
+
 def test_a_cut_file_is_an_error() -> None:
     data = made(lambda f: f.create_dataset("x", data=list(range(1000))))
     assert tell(data[: len(data) // 2]).verdict is ERROR

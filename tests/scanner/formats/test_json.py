@@ -90,3 +90,20 @@ def test_ordinary_components_are_clean() -> None:
                 "type": "sentence_transformers.models.Pooling"}]  # fmt: skip
     for document in (pipeline, modules):
         assert tell(json.dumps(document).encode(), "model_index.json").verdict is CLEAN
+
+
+def test_settings_of_a_diffusers_model_are_no_components() -> None:
+    blocks = {"down_block_types": ["DownBlock2D", "AttnDownBlock2D"], "_diffusers_version": "0.30"}
+    unet = {"_class_name": "UNet2DModel", **blocks}
+    pipeline = {"_class_name": "DDPMPipeline", "unet": ["os", "system"], **blocks}
+
+    assert tell(json.dumps(unet).encode(), "config.json").verdict is CLEAN
+    assert tell(json.dumps(unet).encode(), "model_index.json").verdict is not CLEAN
+    assert tell(json.dumps(pipeline).encode(), "config.json").verdict is not CLEAN
+    assert tell(json.dumps({**unet, "_class_name": ["evil", "P"]}).encode(), "config.json").findings
+
+
+def test_tables_of_toml_are_no_list() -> None:
+    assert tell(b'[[package]]\nname = "a"\n', "poetry.lock").verdict is CLEAN
+    assert tell(b"[[1, 2], [3]]", "a.json").format == "json"
+    assert tell(b'[["a"', "a.json").verdict is ERROR

@@ -28,5 +28,24 @@ def test_a_tensor_outside_the_folder_is_told(place: str) -> None:
         assert "link-in-archive" in rules(tell(model(graph), "model.onnx"))
 
 
+def function(name: str, operator: bytes) -> bytes:
+    return chunk(25, chunk(1, name) + chunk(7, operator) + chunk(10, "own"))
+
+
+def test_a_function_that_the_model_defines_is_no_foreign_operator() -> None:
+    node = chunk(4, "Gelu") + chunk(7, "own")
+    opset = chunk(8, chunk(1, "own") + number(2, 1))
+
+    whole = model(chunk(1, node)) + opset + function("Gelu", chunk(4, "Erf"))
+    assert_clean(whole, "onnx", "model.onnx")
+
+    for lacking in (
+        model(chunk(1, node)) + opset,
+        model(chunk(1, node)) + opset + function("Other", chunk(4, "Erf")),
+        whole + function("More", chunk(4, "Run") + chunk(7, "evil.ops")),
+    ):
+        assert "embedded-code" in rules(tell(lacking, "model.onnx"))
+
+
 def test_a_foreign_operator_is_told() -> None:
     assert "embedded-code" in rules(tell(model(chunk(1, chunk(4, "Run") + chunk(7, "evil.ops")))))

@@ -38,6 +38,47 @@ def test_what_only_could_act_is_suspicious() -> None:
     assert tell(b"import os\ndef f():\n    os.system('true')\n", "m.py").verdict is SUSPICIOUS
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nif __name__ == '__main__':\n    os.system('true')\n",
+        "import subprocess\ndef main():\n    subprocess.run(['true'])\n"
+        "if __name__ == '__main__':\n    main()\n",
+        "import importlib\nimportlib.import_module('transformers')\n",
+        "re = __import__('re')\n",
+        "import importlib.util\nfound = importlib.util.find_spec('triton') is not None\n",
+        "import importlib.metadata\nv = importlib.metadata.version('torch')\n",
+        "import pickle\nwith open('v.pkl', 'rb') as f:\n    v = pickle.load(f)\n",
+    ],
+    ids=["script", "main", "import", "dunder-import", "spec", "version", "unpickles-a-file"],
+)
+def test_what_scripts_and_models_do_is_not_malicious(source: str) -> None:
+    assert tell(source.encode(), "m.py").verdict is SUSPICIOUS
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\n__name__ = '__main__'\nif __name__ == '__main__':\n    os.system('true')\n",
+        "import os\nglobals()['__name__'] = '__main__'\n"
+        "if __name__ == '__main__':\n    os.system('true')\n",
+        "import os\nif __name__ == '__main__':\n    pass\nelse:\n    os.system('true')\n",
+        "import os\nif __name__ != '__main__':\n    os.system('true')\n",
+        "m = __import__('os')\nm.system('true')\n",
+        "import importlib\nm = importlib.import_module('subprocess')\nm.run(['true'])\n",
+        "import importlib\nm = importlib.import_module('o' + 's')\nm.system('true')\n",
+        "import pickle\npickle.loads(b'N.')\n",
+        "import pickle, os\npickle.load(open('x', 'rb'))\nos.system('true')\n",
+    ],
+    ids=[
+        "renamed", "renamed-by-item", "else", "unequal", "dunder-import", "import-module",
+        "computed", "unpickles-its-own", "and-a-shell",
+    ],
+)  # fmt: skip
+def test_what_only_looks_guarded_is_malicious(source: str) -> None:
+    assert tell(source.encode(), "m.py").verdict is MALICIOUS
+
+
 @pytest.mark.parametrize("prose", [b"one\ntwo\nthree\n", b"a = 1\n", b"Hello, world.\n", b"x: y\n"])
 def test_prose_and_settings_are_no_program(prose: bytes) -> None:
     assert tell(prose, "notes.txt").format in ("text", "yaml")

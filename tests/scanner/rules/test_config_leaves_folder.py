@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scanner.findings import Severity
 from scanner.rules.config_leaves_folder import RULE
 from tests.scanner.rules.configs import value
 
@@ -13,7 +14,8 @@ from tests.scanner.rules.configs import value
     [
         ("transformers_weights", "adapter_model.bin"),
         ("audio_tokenizer_name_or_path", "org/other"),
-        ("base_model_name_or_path", "org/base"),
+        ("base_model_name_or_path", "/home/somebody/base"),
+        ("base_model_name_or_path", "../base"),
         ("vocab_file", "../vocab.txt"),
         ("tokenizer_file", "/etc/passwd"),
         ("mm_vision_tower", "https://example.org/x"),
@@ -25,6 +27,18 @@ from tests.scanner.rules.configs import value
 def test_fires(key: str, where: str) -> None:
     (finding,) = RULE.apply(value(key, where))
     assert finding.evidence["value"] == where
+
+
+@pytest.mark.parametrize("base", ["org/base", "gpt2", "org/base-1.5B_v2"])
+def test_an_adapters_base_on_the_hub_is_for_information(base: str) -> None:
+    (finding,) = RULE.apply(value("base_model_name_or_path", base))
+    assert finding.severity is Severity.INFO
+
+
+@pytest.mark.parametrize("base", ["org/../base", "a/b/c", "./base", "~/base", "https://x/y"])
+def test_any_other_base_leaves_the_folder(base: str) -> None:
+    (finding,) = RULE.apply(value("base_model_name_or_path", base))
+    assert finding.severity is Severity.MEDIUM
 
 
 @pytest.mark.parametrize(
