@@ -171,7 +171,7 @@ def _disagreements(
     for what, theirs, ours in (
         ("policy", key.policy, trusted.id.digest),
         ("ruleset", key.ruleset, scanner.ruleset()),
-        ("converters", key.converter, convert.VERSION),
+        ("converters", key.converter, convert.version()),
     ):
         if theirs != ours:
             yield _problem(f"decided under {what} {theirs[:26]}, which here is {ours[:26]}")

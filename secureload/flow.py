@@ -11,14 +11,15 @@ stages after it cannot be called without.
 from __future__ import annotations
 
 import enum
-import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from scanner import Report
 from scanner.frozen import dataclass, field
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 SourceKind = Literal["hub", "local", "git"]
 
@@ -475,7 +476,7 @@ class AdmissionKey:
         """The admission's id, 64 hex digits."""
         parts = (self.kind, self.repository, self.commit, self.selection)
         text = "\0".join((*parts, self.policy, self.ruleset, self.converter))
-        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        return _sha256(text)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -530,4 +531,10 @@ class Decided:
 def digest_of(files: Iterable[tuple[str, int, str]]) -> str:
     """Hash `(sha256, size, path)` triples, in any order, to one hex SHA-256."""
     lines = sorted(f"{sha} {size} {path}\n" for sha, size, path in files)
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    return _sha256("".join(lines))
+
+
+def _sha256(text: str) -> str:
+    import hashlib  # loads OpenSSL, which a conversion on its own does not wait for
+
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

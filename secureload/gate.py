@@ -234,7 +234,7 @@ class Gate(Surroundings):
             selection="\0".join(wanted),
             policy=self.policy.id.digest,
             ruleset=scanner.ruleset(),
-            converter=convert.VERSION,
+            converter=convert.version(),
         )
 
     def _decide(

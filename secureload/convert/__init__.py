@@ -9,8 +9,8 @@ move the bytes and prove them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -24,25 +24,26 @@ from secureload.flow import Approval, Artifact, ArtifactFile, Conversion, Snapsh
 
 __all__ = [
     "MENDS",
-    "VERSION",
     "Converted",
     "convert",
     "convert_path",
     "verify_conversion",
+    "version",
 ]
 
 _RULES = 1
 """Raised when names, tying or plans change, so that old admissions are converted again."""
 
 
-def _version() -> str:
+@cache
+def version() -> str:
+    """Identify all converters together: equal versions give equal bytes for equal inputs."""
+    import hashlib
+
     parts = [converter.id for converter in (*CONVERTERS, *FOREIGN, safetensors.CONVERTER)]
     scrubber = hashlib.sha256(Path(configs.__file__).read_bytes()).hexdigest()[:12]
     return ",".join([f"rules/{_RULES}", *parts, f"scrub/{scrubber}"])
 
-
-VERSION: str = _version()
-"""Identifies all converters together: equal versions give equal bytes for equal inputs."""
 
 Progress = Callable[[str, int, int], None]
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from scanner.patterns import pattern
 from secureload.errors import ConversionError
 
 MENDS: frozenset[str] = frozenset({"config-names-code", "config-leaves-folder"})
@@ -81,13 +82,13 @@ _QUANTIZATIONS = frozenset(
 )
 """Quantisation methods that work from the folder and installed packages alone."""
 
-_FILE_KEY = re.compile(r"(?:^|_)(?:file|path|font|dir)$")
+_FILE_KEY = pattern(r"(?:^|_)(?:file|path|font|dir)$")
 _INFORMATIVE = frozenset({"_name_or_path", "name_or_path", "base_model_name_or_path"})
 """Where a model came from; loaders open nothing by it. (The gate follows an adapter's base.)"""
 _FILE_LIST_KEYS = frozenset({"configuration_files", "fast_tokenizer_files"})
-_PLAIN_NAME = re.compile(r"[^\s/\\:\x00-\x1f][^/\\:\x00-\x1f]*")
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
-_TAKES_OVER = re.compile(r"shard-\d+-model-\d+-of-\d+\.safetensors")
+_PLAIN_NAME = pattern(r"[^\s/\\:\x00-\x1f][^/\\:\x00-\x1f]*")
+_IDENTIFIER = pattern(r"[A-Za-z_]\w*")
+_TAKES_OVER = pattern(r"shard-\d+-model-\d+-of-\d+\.safetensors")
 
 
 def takes_over(name: str) -> str | None:

@@ -10,19 +10,18 @@ spreads over the cores.
 from __future__ import annotations
 
 import errno
-import hashlib
 import mmap
 import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from blake3 import blake3
 
+from scanner.frozen import dataclass
 from secureload.convert.crc import crc32
 from secureload.errors import ConversionError
 
@@ -231,7 +230,7 @@ def transfer(
     """
     size = os.fstat(source).st_size
     hashes = [_Digest(piece.end - piece.begin) for piece in pieces]
-    total = hashlib.sha256()
+    total = _sha256() if whole else None
     sums = [(record, _Crc()) for record in records]
     spans = _Spans([(p.begin, p.end, (p, h)) for p, h in zip(pieces, hashes, strict=True)])
     checked = _Spans([(record.begin, record.end, crc) for record, crc in sums])
@@ -242,7 +241,7 @@ def transfer(
         flusher = _Flusher(targets)
         # One thread for both: each is faster than the copy, and they share a cache.
         digests = lanes.open("digests") if measuring or sums else None
-        complete = lanes.open("whole") if whole else None
+        complete = lanes.open("whole") if total is not None else None
         try:
             windows = _windows(size, None if whole else [spans, checked])
             for turn, (begin, end) in enumerate(windows):
@@ -261,7 +260,7 @@ def transfer(
                     ]
                     job += [(sum_, part) for piece, _, sum_, part in found if piece.measured]
                     digests.put(job)
-                if complete:
+                if complete and total is not None:
                     complete.put([(total, view)])
                 for piece, low, _, part in found:
                     if piece.target is not None:
@@ -280,8 +279,14 @@ def transfer(
             )
     return Measured(
         pieces=tuple(digest.hex for digest in hashes),
-        whole=total.hexdigest() if whole else None,
+        whole=total.hexdigest() if total is not None else None,
     )
+
+
+def _sha256() -> Any:
+    import hashlib  # loads OpenSSL, which a file that needs no SHA-256 does not wait for
+
+    return hashlib.sha256()
 
 
 class _Spans(Generic[_T]):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from scanner.frozen import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

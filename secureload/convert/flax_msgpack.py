@@ -11,9 +11,9 @@ Source: the MessagePack specification, and `flax.serialization`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
+from scanner.frozen import dataclass
 from secureload.convert.frameworks import from_flax, lay_out
 from secureload.convert.weights import Converter, Opened, Storage, Tensor, Weights
 from secureload.errors import ConversionError

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scanner.formats import recognised
+from scanner.frozen import dataclass, replace
 from scanner.limits import LIMITS
 from scanner.reader import Blob, Budget
 from secureload.convert import (
@@ -247,8 +246,14 @@ def read_small(folder: Folder, path: str) -> bytes:
                 f"{path}: {file.size} bytes of JSON", hint=f"at most {LIMITS.json_bytes} are read"
             )
         data = file.read(file.size, 0)
-    _compare(path, hashlib.sha256(data).hexdigest(), folder.files[path])
+    _compare(path, _sha256(data), folder.files[path])
     return data
+
+
+def _sha256(data: bytes) -> str:
+    import hashlib  # loads OpenSSL, which a single file does not wait for
+
+    return hashlib.sha256(data).hexdigest()
 
 
 def _compare(path: str, found: str, expected: str | None) -> None:
@@ -296,7 +301,7 @@ def write_small(staging: Path, path: str, data: bytes) -> ArtifactFile:
     """Write a file given whole, synced to disk."""
     with created(staging / path, len(data)) as target:
         write_all(target, data, 0)
-    return ArtifactFile(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    return ArtifactFile(path=path, size=len(data), sha256=_sha256(data))
 
 
 def _convert(

@@ -8,9 +8,8 @@ views, so a wrong rule shows as a wrong shape instead of as wrong numbers of the
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
+from scanner.frozen import dataclass
+from scanner.patterns import pattern
 from secureload.convert.safetensors import contiguous
 from secureload.convert.weights import Storage, Tensor, make_tensor
 
@@ -47,7 +46,7 @@ _LAST = {
     "depthwise_kernel": "depthwise.weight",
 }
 _KERNEL_AXES = {2: (1, 0), 3: (2, 1, 0), 4: (3, 2, 0, 1)}
-_WRAPPED = re.compile(r"[^/]*___([^/]*)/")
+_WRAPPED = pattern(r"[^/]*___([^/]*)/")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

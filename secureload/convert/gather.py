@@ -11,9 +11,9 @@ import itertools
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scanner.frozen import dataclass
 from secureload.convert.dtypes import DType
 from secureload.errors import ConversionError
 

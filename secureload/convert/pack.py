@@ -11,11 +11,11 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from blake3 import blake3
 
+from scanner.frozen import dataclass, field
 from scanner.limits import LIMITS
 from secureload.convert.copy import Measured, Piece, Progress, created, transfer, write_all
 from secureload.convert.gather import gather
@@ -58,7 +58,7 @@ class Packed:
     tied: tuple[str, ...]
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Target:
     """An output while it is being written."""
 

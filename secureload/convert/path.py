@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from scanner.frozen import dataclass
+from scanner.patterns import pattern
 from secureload.convert.folder import (
     Folder,
     convert_folder,
@@ -38,7 +37,7 @@ from secureload.flow import ArtifactFile, Conversion
 Progress = Callable[[str, int, int], None]
 
 _SUFFIX = ".safetensors"
-_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?i?b?)", re.IGNORECASE)
+_SIZE = pattern(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?i?b?)", re.IGNORECASE)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -197,12 +196,24 @@ def _size_of(source: Path) -> int:
 def _staging(destination: Path) -> Iterator[Path]:
     """Give a folder beside the destination that is gone afterwards, whatever happens."""
     destination.parent.mkdir(parents=True, exist_ok=True)
-    staging = destination.parent / f".{destination.name}.{secrets.token_hex(6)}.partial"
+    staging = destination.parent / f".{destination.name}.{os.urandom(6).hex()}.partial"
     staging.mkdir()
     try:
         yield staging
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        _remove(staging)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; all but the first step is needed only after a failure."""
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return
+    except OSError:
+        import shutil  # with all its archive formats, slower than a small conversion
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _publish(staging: Path, destination: Path, made: Converted, single: bool) -> None:

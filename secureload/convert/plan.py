@@ -5,20 +5,21 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from scanner.frozen import dataclass
+from scanner.patterns import pattern
 from secureload.errors import ConversionError
 
 _EXTENSIONS = (
     *("bin", "pt", "pth", "ckpt", "pkl", "pickle", "tar", "t7", "th", "model", "data"),
     *("h5", "msgpack"),
 )
-_WEIGHTS = re.compile(rf"^(?P<stem>.+)\.(?:{'|'.join(_EXTENSIONS)})$", re.IGNORECASE)
-_INDEX = re.compile(
+_WEIGHTS = pattern(rf"^(?P<stem>.+)\.(?:{'|'.join(_EXTENSIONS)})$", re.IGNORECASE)
+_INDEX = pattern(
     rf"^(?P<stem>.+)\.(?:{'|'.join(_EXTENSIONS)}|safetensors)\.index(?P<variant>\.[^./]+)?\.json$"
 )
-_SHARD = re.compile(r"^(?P<stem>.+)-\d{5}-of-\d{5}$")
+_SHARD = pattern(r"^(?P<stem>.+)-\d{5}-of-\d{5}$")
 _SAFETENSORS = ".safetensors"
 
 

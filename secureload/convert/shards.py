@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Container, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from scanner.patterns import pattern
 from secureload.convert.pack import Output, Packed, Source
 from secureload.convert.tying import untie
 from secureload.convert.weights import Tensor
 from secureload.errors import ConversionError
 
 _SUFFIX = ".safetensors"
-_SHARD = re.compile(r"-\d{5}-of-\d{5}(?=\.safetensors$)")
+_SHARD = pattern(r"-\d{5}-of-\d{5}(?=\.safetensors$)")
 
 
 def plan_output(name: str, sources: Sequence[Source]) -> tuple[Output, list[str]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from scanner.facts import TensorFact
@@ -44,13 +43,15 @@ _HINTS: Final = {
 _SPARSE_HINT: Final = "to_dense() it, or store its indices and values as two tensors"
 
 
-@dataclass(kw_only=True, slots=True)
 class Named:
     """Tensors by name in the file's order, what is no tensor, and what was done to names."""
 
-    tensors: dict[str, TensorFact] = field(default_factory=dict)
-    values: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    __slots__ = ("notes", "tensors", "values")
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, TensorFact] = {}
+        self.values: dict[str, Any] = {}
+        self.notes: list[str] = []
 
 
 def name_state(

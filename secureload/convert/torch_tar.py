@@ -11,7 +11,6 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-import tarfile
 from typing import Any
 
 from scanner.facts import TensorFact
@@ -48,6 +47,8 @@ def read(file: Opened) -> Weights:
 
 def _members(file: Opened) -> dict[str, tuple[int, int]]:
     """Where each member's bytes begin and end."""
+    import tarfile  # slow to import, and files of 2017 are rare
+
     found: dict[str, tuple[int, int]] = {}
     try:
         with os.fdopen(os.dup(file.descriptor), "rb") as stream:

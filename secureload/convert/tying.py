@@ -10,8 +10,8 @@ others are tied to, before the heads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from scanner.frozen import dataclass
 from secureload.convert.weights import Tensor
 
 

@@ -6,9 +6,9 @@ import mmap
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
+from scanner.frozen import dataclass, field
 from secureload.convert.copy import Record
 from secureload.convert.dtypes import DTYPES, DType
 from secureload.convert.gather import View

@@ -12,9 +12,9 @@ import math
 import os
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from scanner.frozen import dataclass, field
 from scanner.limits import LIMITS
 from secureload.convert.dtypes import CODES, DTYPES, FOREIGN_BITS
 from secureload.errors import ConversionError
