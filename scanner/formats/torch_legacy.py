@@ -62,6 +62,10 @@ def _storages(blob: Blob, keys: Value, at: int, widths: dict[str, int]) -> Read:
             yield blob.problem("incomplete", "storages run past the end", offset=at, fatal=True)
             return
         at = end
+    missing = sorted(set(widths) - {_key(key) for key in keys})
+    if missing:
+        message = f"storage {missing[0][:100]!r} is used and has no data"
+        yield blob.problem("incomplete", message, fatal=True)
     if at < len(blob.data):
         yield _stray(blob, f"{len(blob.data) - at} bytes follow the last storage", at)
 

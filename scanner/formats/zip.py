@@ -124,6 +124,9 @@ def read(blob: Blob) -> Read:
             rest.append(member)
     if kind == "torchscript":
         yield CodeFact(where=blob.where(), language="torchscript")
+    there = {member.name.rpartition("/")[2] for member in directory.members}
+    for key in [key for key in storages if key not in there][:1]:
+        yield blob.problem("incomplete", f"no member has the storage {key[:100]!r}", fatal=True)
     numbers = _numbers(blob, rest) if kind == "pt2" else set()
     for member in rest:
         if member.name in numbers:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Final
 
 from scanner.pickles import danger, shapes
-from scanner.pickles.shapes import Shape, StateShape
+from scanner.pickles.shapes import ChangeShape, Shape, StateShape
 from scanner.pickles.values import (
     Call,
     DictValue,
@@ -36,12 +36,13 @@ class Entry:
     """One reviewed global, or a group of them that is harmless for one reason.
 
     `call` is the shape for calling it (REDUCE, INST, OBJ), `new` for `cls.__new__` (NEWOBJ),
-    `state` for BUILD on what it makes; None forbids that use. `items` tells whether items
+    `state` for BUILD on what it makes; None forbids that use. `changed` looks at the object
+    too that BUILD changes. `items` tells whether items
     may be set or appended on what it makes, `makes` whether its result is an instance of
     itself or of its first argument. `kind` is what shapes ask for.
     """
 
-    __slots__ = ("call", "items", "kind", "makes", "new", "state", "why")
+    __slots__ = ("call", "changed", "items", "kind", "makes", "new", "state", "why")
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Entry:
         call: Shape | None = None,
         new: Shape | None = None,
         state: StateShape | None = None,
+        changed: ChangeShape | None = None,
         items: bool = False,
         makes: str = "self",
         kind: str = "",
@@ -58,6 +60,7 @@ class Entry:
         self.call = call
         self.new = new
         self.state = state
+        self.changed = changed
         self.items = items
         self.makes = makes
         self.kind = kind
@@ -181,7 +184,10 @@ class Allowlist:
             return objection
         if entry.state is None:
             return "setting state on it was not reviewed"
-        return entry.state(state, self)
+        said = entry.state(state, self)
+        if said is None and entry.changed is not None and isinstance(target, Call):
+            return entry.changed(target, state, self)
+        return said
 
     def judge_items(self, target: Value, opcode: str) -> str | None:
         """Return why setting or adding items on this target is not harmless, or None."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from scanner.patterns import pattern
+from scanner.pickles.dtypes import array_state, is_dtype
 from scanner.pickles.values import (
     Call,
     DictValue,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Args: TypeAlias = "tuple[Value, ...]"
 Shape: TypeAlias = "Callable[[Args, Allowlist], str | None]"
 StateShape: TypeAlias = "Callable[[Value, Allowlist], str | None]"
+ChangeShape: TypeAlias = "Callable[[Call, Value, Allowlist], str | None]"
 
 _SCALARS: Final = (bool, int, float, str, bytes, Span)
 
@@ -121,6 +123,16 @@ def anything(args: Args, allow: Allowlist) -> str | None:
     return None
 
 
+def inside(args: Args, allow: Allowlist) -> str | None:
+    """Any arguments, but no text that leads a reader of time zones out of the zone data."""
+    if any(isinstance(arg, str) and _LEADS_OUT.search(arg) for arg in args):
+        return "its text is a path that leads out of the zone data"
+    return None
+
+
+_LEADS_OUT: Final = pattern(r"^/|//|\\|\.\.")
+
+
 def never(args: Args, allow: Allowlist) -> str | None:
     """No arguments are harmless: the name alone is."""
     return "what it makes would be called with arguments that nobody reviewed"
@@ -182,6 +194,24 @@ def encode(args: Args, allow: Allowlist) -> str | None:
         case (content, str(encoding)) if encoding in ENCODINGS and is_text(content):
             return None
     return "it is harmless with text and a built-in encoding only"
+
+
+def decoded(args: Args, allow: Allowlist) -> str | None:
+    """A scalar, or bytes with an encoding that is built in."""
+    match args:
+        case (_, encoding, *rest) if encoding not in ENCODINGS or len(rest) > 1:
+            return "it is harmless with a built-in encoding only"
+    return scalars(args, allow)
+
+
+def fraction(args: Args, allow: Allowlist) -> str | None:
+    """Numbers, or a fraction in text without an exponent of many digits."""
+    if any(isinstance(arg, str) and _EXPONENT.search(arg) for arg in args):
+        return "its exponent would take all memory"
+    return scalars(args, allow)
+
+
+_EXPONENT: Final = pattern(r"[eE][+-]?[0-9_]{4}")
 
 
 def enum_member(args: Args, allow: Allowlist) -> str | None:
@@ -307,7 +337,7 @@ def nested_array(args: Args, allow: Allowlist) -> str | None:
         case (Global() as function, tuple() as inner, tuple() as state, extra):
             if function.name != "_reconstruct":
                 return "the function it calls makes no array"
-            made = allow.judge_call(function, inner, None, "REDUCE") or tuple_state(state, allow)
+            made = allow.judge_call(function, inner, None, "REDUCE") or array_state(state, allow)
             return made or (None if extra is None else attributes(extra, allow))
     return "its arguments are not those of an array"
 
@@ -338,6 +368,28 @@ def is_tensor(value: Value) -> bool:
     )
 
 
+def sizes(value: Value) -> list[int]:
+    """The integers of what `is_ints` accepts."""
+    if isinstance(value, Call) and isinstance(value.args, tuple):
+        value = value.args[0]
+    return list(value) if isinstance(value, (tuple, ListValue)) else []  # type: ignore[arg-type]
+
+
+def _fits(storage: Value, offset: Value, size: list[int], stride: list[int]) -> bool:
+    """Whether every element lies within the storage, as far as its length is known."""
+    if len(size) != len(stride) or min([0, *size, *stride]) < 0:
+        return False
+    pid = storage.pid if isinstance(storage, Persistent) else None
+    if not isinstance(pid, tuple) or len(pid) < 5 or not isinstance(offset, int):
+        return True
+    view = pid[5] if len(pid) == 6 else None
+    elements = view[2] if isinstance(view, tuple) and len(view) == 3 else pid[4]
+    if type(elements) is not int or 0 in size:
+        return offset >= 0
+    reach = sum((count - 1) * step for count, step in zip(size, stride, strict=True))
+    return offset >= 0 and offset + reach < elements
+
+
 def tensor_v2(args: Args, allow: Allowlist) -> str | None:
     """(storage, offset, size, stride[, requires_grad, hooks[, metadata]])."""
     match args:
@@ -346,6 +398,8 @@ def tensor_v2(args: Args, allow: Allowlist) -> str | None:
                 return "its storage is not one of the file's"
             if not (is_int(offset) and is_ints(size) and is_ints(stride)):
                 return "its offset, size and stride are not integers"
+            if not _fits(storage, offset, sizes(size), sizes(stride)):
+                return "it reaches beyond its storage"
             if rest and type(rest[0]) not in (bool, int):
                 return "requires_grad is not a bool"
             if len(rest) > 1 and not is_hooks(rest[1]):
@@ -439,15 +493,6 @@ def dtype(args: Args, allow: Allowlist) -> str | None:
     return "it is harmless with the name of a dtype only"
 
 
-def is_dtype(value: Value) -> bool:
-    """The result of numpy.dtype(...)."""
-    return is_made_by(value, "numpy.dtype") or (
-        isinstance(value, Call)
-        and isinstance(value.function, Global)
-        and value.function.module == "numpy.dtypes"
-    )
-
-
 def numpy_scalar(args: Args, allow: Allowlist) -> str | None:
     """(dtype, the bytes of one element)."""
     match args:
@@ -462,10 +507,10 @@ def numpy_scalar(args: Args, allow: Allowlist) -> str | None:
 def empty_array(args: Args, allow: Allowlist) -> str | None:
     """(array class, (0,), b"b"): the empty array that BUILD then fills."""
     match args:
-        case (Global() as cls, (int(),), kind) if allow.kind(cls) == "array":
+        case (Global() as cls, (0,), kind) if allow.kind(cls) == "array":
             if is_text(kind) or is_made_by(kind, "_codecs.encode"):
                 return None
-        case (Global() as cls, Global() as base, (int(),), kind) if allow.kind(cls) == "array":
+        case (Global() as cls, Global() as base, (0,), kind) if allow.kind(cls) == "array":
             if allow.kind(base) == "array" and (
                 is_text(kind) or is_made_by(kind, "_codecs.encode")
             ):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from scanner.pickles import shapes
+from scanner.pickles import dtypes, shapes
 from scanner.pickles.allowlist import Entry
 
 _RANDOM: Final = "RandomState,Generator,BitGenerator,SeedSequence"
@@ -16,7 +16,7 @@ ENTRIES: Final = (
         "numpy.core.defchararray:chararray numpy._core.defchararray:chararray",
         Entry(
             "names an array class; BUILD copies checked bytes or listed objects into it",
-            state=shapes.tuple_state,
+            state=dtypes.array_state,
             kind="array",
         ),
     ),
@@ -26,7 +26,7 @@ ENTRIES: Final = (
         Entry(
             "makes an empty array by ndarray.__new__, which BUILD then fills",
             call=shapes.empty_array,
-            state=shapes.tuple_state,
+            state=dtypes.array_state,
             makes="first argument",
         ),
     ),
@@ -52,22 +52,32 @@ ENTRIES: Final = (
     (
         "numpy:dtype",
         Entry(
-            "describes elements; its state is checked by numpy",
+            "describes elements; numpy takes its state on trust, so it is checked here",
             call=shapes.dtype,
             new=shapes.dtype,
-            state=shapes.tuple_state,
+            state=shapes.any_state,
+            changed=dtypes.dtype_state,
         ),
     ),
     (
         "numpy:bool_,bool,int8,int16,int32,int64,uint8,uint16,uint32,uint64,intc,uintc,intp,uintp,"
         "longlong,ulonglong,float16,float32,float64,longdouble,float128,complex64,complex128,"
-        "clongdouble,str_,bytes_,void,object_,datetime64,timedelta64,generic,number,integer,"
+        "clongdouble,str_,bytes_,object_,datetime64,timedelta64,generic,number,integer,"
         "signedinteger,unsignedinteger,floating,inexact,complexfloating,flexible,character,"
         "record,byte,ubyte,short,ushort,long,ulong,int_,uint,half,single,double,csingle,cdouble",
         Entry(
             "is the type of an element; called, it converts one plain value",
             call=shapes.scalars,
             new=shapes.scalars,
+            kind="numpy-scalar",
+        ),
+    ),
+    (
+        "numpy:void",
+        Entry(
+            "is an element of bytes; a number, which would ask for memory, is refused",
+            call=shapes.octets,
+            new=shapes.octets,
             kind="numpy-scalar",
         ),
     ),
@@ -81,7 +91,6 @@ ENTRIES: Final = (
             "describes elements",
             call=shapes.scalars,
             new=shapes.scalars,
-            state=shapes.tuple_state,
         ),
     ),
     (

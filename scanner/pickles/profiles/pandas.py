@@ -80,7 +80,7 @@ ENTRIES: Final = (
         "pandas.core.arrays.boolean:BooleanDtype",
         Entry(
             "describes elements",
-            call=shapes.anything,
+            call=shapes.inside,
             new=shapes.nothing,
             state=shapes.attributes,
         ),
@@ -107,7 +107,7 @@ ENTRIES: Final = (
         "pandas._libs.tslibs.timedeltas:_timedelta_unpickle,Timedelta "
         "pandas._libs.tslibs.nattype:_nat_unpickle "
         "pandas._libs.tslibs.period:Period",
-        Entry("makes one scalar", call=shapes.anything, state=shapes.any_state),
+        Entry("makes one scalar", call=shapes.inside, state=shapes.any_state),
     ),
     (
         "pandas:NA pandas._libs.missing:NA",

@@ -4,6 +4,7 @@ from typing import Final
 
 from scanner.pickles import shapes
 from scanner.pickles.allowlist import Entry
+from scanner.pickles.dtypes import array_state
 
 ENTRIES: Final = (
     (
@@ -16,8 +17,15 @@ ENTRIES: Final = (
         ),
     ),
     (
-        "builtins:int,float,bool,str,complex",
+        "builtins:int,float,bool,complex",
         Entry("converts a plain value", call=shapes.scalars, new=shapes.scalars, kind="scalar"),
+    ),
+    (
+        "builtins:str",
+        Entry(
+            "converts a plain value; a codec, which is imported by name, is a built-in one",
+            call=shapes.decoded, new=shapes.decoded, kind="scalar",
+        ),
     ),
     (
         "builtins:bytes,bytearray",
@@ -156,15 +164,22 @@ ENTRIES: Final = (
     ),
     (
         "dill._dill:_create_array dill.dill:_create_array",
-        Entry("makes an array of numpy's", call=shapes.nested_array, state=shapes.tuple_state),
+        Entry("makes an array of numpy's", call=shapes.nested_array, state=array_state),
     ),
     (
         "datetime:datetime,date,time,timedelta,timezone",
         Entry("is a date; Python checks its bytes", call=shapes.anything, new=shapes.plain),
     ),
     (
-        "decimal:Decimal fractions:Fraction",
+        "decimal:Decimal",
         Entry("is a number in text", call=shapes.scalars, new=shapes.scalars),
+    ),
+    (
+        "fractions:Fraction",
+        Entry(
+            "is a number in text; a large exponent, which would be worked out, is refused",
+            call=shapes.fraction, new=shapes.fraction,
+        ),
     ),
     (
         "uuid:UUID",
