@@ -13,7 +13,7 @@ from functools import cache
 from typing import TypeAlias
 
 from scanner.facts import Fact
-from scanner.formats._text import is_text
+from scanner.formats._text import is_legacy_text, is_text
 from scanner.frozen import dataclass
 from scanner.modules import names
 from scanner.reader import Blob
@@ -55,7 +55,8 @@ _FIRST = {
 """The bytes that each of these formats may begin with; a file of it is imported only then."""
 
 _TEXTUAL = frozenset(
-    {"jinja", "json", "keras_config", "python", "tensorflow_text", "torch_export", "yaml"}
+    """jinja json keras_config markup notebook python tensorflow_text torch_export
+    yaml""".split()  # noqa: SIM905
 )
 """Formats that only text can be; imported only for text."""
 
@@ -100,7 +101,8 @@ def _candidates(first: bytes, text: bool) -> tuple[Format, ...]:
 
 def recognised(blob: Blob) -> list[Format]:
     """Return the formats that know this blob; inert ones only when no other does."""
-    possible = _candidates(blob.head(1), is_text(blob))
+    text = is_text(blob) or is_legacy_text(blob.head(1 << 20))
+    possible = _candidates(blob.head(1), text)
     strong = [known for known in possible if not known.inert and known.recognise(blob)]
     if all(known.aspect for known in strong):
         for known in possible:

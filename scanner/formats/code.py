@@ -1,10 +1,11 @@
-"""Programs that are no text: executables, libraries, bytecode; and scripts by their first line."""
+"""Programs: executables, libraries, bytecode; scripts by their first line or their name."""
 
 from __future__ import annotations
 
 from scanner.facts import CodeFact
 from scanner.formats import Format, Read
-from scanner.formats._text import is_text
+from scanner.formats._scripts import language_by_name
+from scanner.formats._text import is_legacy_text, is_text
 from scanner.formats.python import recognise as is_python
 from scanner.reader import Blob
 
@@ -30,7 +31,8 @@ def language(blob: Blob) -> str:
     if head[:2] == b"#!" and is_text(blob):
         # What Python's reader understands is no second program.
         return "" if b"python" in head.partition(b"\n")[0] and is_python(blob) else "shell"
-    return ""
+    named = language_by_name(blob.name)
+    return named if named and (is_text(blob) or is_legacy_text(blob.head(1 << 20))) else ""
 
 
 def recognise(blob: Blob) -> bool:

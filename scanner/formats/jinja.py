@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from scanner.facts import TemplateFact
 from scanner.formats import Format, Read
-from scanner.formats._text import first_word, is_text
+from scanner.formats._text import first_word, is_legacy_text, is_text
 from scanner.reader import Blob
 
 
 def recognise(blob: Blob) -> bool:
     """Whether it is text with a statement or an expression of Jinja."""
-    if len(blob.data) > blob.limits.text_bytes or not is_text(blob):
+    named = blob.name.lower().endswith((".jinja", ".jinja2", ".j2"))
+    if named and not is_text(blob) and not is_legacy_text(blob.head(1 << 20)):
         return False
-    if first_word(blob)[:1] in (b"{", b"[") and first_word(blob)[:2] not in (b"{%", b"{{", b"{#"):
+    if not named and (len(blob.data) > blob.limits.text_bytes or not is_text(blob)):
+        return False
+    if (
+        not named
+        and first_word(blob)[:1] in (b"{", b"[")
+        and first_word(blob)[:2] not in (b"{%", b"{{", b"{#")
+    ):
         return False
     data = bytes(blob.data)
     return b"{%" in data or b"{{" in data
@@ -20,7 +27,7 @@ def recognise(blob: Blob) -> bool:
 
 def read(blob: Blob) -> Read:
     """Yield the template."""
-    yield TemplateFact(where=blob.where(), source=blob.text() or "")
+    yield TemplateFact(where=blob.where(), source=bytes(blob.data).decode("utf-8-sig", "replace"))
 
 
 FORMAT = Format(name="jinja", recognise=recognise, read=read, aspect=True)

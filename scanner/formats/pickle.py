@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from scanner.facts import CallFact, Fact, ImportFact, PersistentIdFact, StateFact
+from scanner.facts import CallFact, Fact, ImportFact, PersistentIdFact, ProblemFact, StateFact
 from scanner.findings import Severity
 from scanner.formats import Format, Read
 from scanner.formats import _torch_legacy as torch_legacy
 from scanner.formats._safetensors import safetensors_head
 from scanner.formats._text import is_text
 from scanner.frozen import replace
+from scanner.patterns import pattern
 from scanner.pickles.allowlist import PROFILES, Allowlist, allowlist, torchscript_allowlist
 from scanner.pickles.machine import Interpretation, interpret
 from scanner.pickles.opcodes import ARGUMENTS
@@ -27,6 +28,7 @@ from scanner.rules import judge
 
 _OPCODES = frozenset(ARGUMENTS)
 _PROBE = 200_000
+_NUMBER = pattern(rb"[0-9+.-]{1000}")
 
 
 def recognise(blob: Blob) -> bool:
@@ -53,6 +55,8 @@ def _gets_somewhere(blob: Blob) -> bool:
     facts = [fact for fact in seen.facts if first is None or (fact.where.offset or 0) < first]
     if any(isinstance(fact, (CallFact, StateFact)) for fact in facts):
         return True
+    if any(isinstance(fact, ProblemFact) and _is_number(blob, fact) for fact in facts):
+        return True
     imports = any(isinstance(fact, ImportFact) and _importable(fact) for fact in facts)
     ends = any(first is None or end <= first for end in seen.ends)
     if is_text(blob):
@@ -63,6 +67,12 @@ def _gets_somewhere(blob: Blob) -> bool:
     # What only ends, with more behind it, did nothing: chance reads a few numbers like that.
     longer = seen.opcodes >= limits.pickle_opcodes
     return imports or (ends and (longer or seen.ends[-1] == len(blob.data)))
+
+
+def _is_number(blob: Blob, fact: ProblemFact) -> bool:
+    """Whether the reading stopped at a limit inside a number, which prose has none of."""
+    at = (fact.where.offset or 0) + 1
+    return fact.kind == "limit-reached" and _NUMBER.fullmatch(blob.data[at : at + 1000]) is not None
 
 
 def _importable(fact: ImportFact) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from scanner.facts import CodeFact
 from scanner.formats import Format, Read
-from scanner.formats._text import first_word, is_text
+from scanner.formats._text import first_word, is_legacy_text, is_text
 from scanner.patterns import pattern
 from scanner.pickles.danger import effect
 from scanner.reader import Blob
@@ -24,6 +24,8 @@ _HINT = pattern(
     rb"|\w\(|__\w+__",
     re.MULTILINE,
 )
+_RUN_BY_SITE = pattern(rb"^import[ \t]", re.MULTILINE)
+"""The lines that `site` executes in a `.pth` file; the others are folders."""
 _LARGEST = 2_000_000
 _RUN_BY_CLASSES = frozenset(
     {"__init__", "__new__", "__init_subclass__", "__call__", "__prepare__", "__set_name__"}
@@ -36,14 +38,22 @@ def recognise(blob: Blob) -> bool:
     if blob.hint == "torchscript":
         # The archive's reader has said that code is here; it is not run by Python.
         return False
+    if _is_named(blob):
+        return is_text(blob) or is_legacy_text(blob.head(1 << 20))
     if len(blob.data) > blob.limits.text_bytes or not is_text(blob):
         return False
-    if blob.name.endswith((".py", ".pyi", ".pyw")):
-        return True
     if first_word(blob)[:1] in (b"{", b"[") or not _HINT.search(blob.data):
         return False
     tree = _tree(blob)
     return tree is not None and any(isinstance(node, _ACTS) for node in ast.walk(tree))
+
+
+def _is_named(blob: Blob) -> bool:
+    """Whether Python takes it by its name: as source, or as lines that `site` runs."""
+    name = blob.name.lower().rstrip(". ")
+    if name.endswith(".pth"):
+        return _RUN_BY_SITE.search(blob.head(1 << 20)) is not None
+    return name.endswith((".py", ".pyi", ".pyw"))
 
 
 def _tree(blob: Blob) -> ast.Module | None:
@@ -52,7 +62,10 @@ def _tree(blob: Blob) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(bytes(blob.data))
+            data = bytes(blob.data)
+            if blob.name.lower().endswith(".pth"):
+                data = b"\n".join(line for line in data.splitlines() if _RUN_BY_SITE.match(line))
+            return ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

