@@ -34,8 +34,8 @@ def recognise(blob: Blob) -> bool:
 
 def read(blob: Blob) -> Read:
     """Yield each kind of code once, with the beginning of what was found."""
-    for language, pattern in _SCRIPTS.items():
-        found = pattern.search(blob.data)
+    for language, code in _SCRIPTS.items():
+        found = code.search(blob.data)
         if found is not None:
             said = found[0][:60].decode("utf-8", "replace")
             yield CodeFact(where=blob.where(found.start()), language=language, names=(said,))
