@@ -65,7 +65,9 @@ def _outputs(cell: dict[str, Any]) -> Iterator[str]:
     outputs = cell.get("outputs")
     for output in outputs if isinstance(outputs, list) else ():
         data = output.get("data") if isinstance(output, dict) else None
-        for kind in _SHOWN if isinstance(data, dict) else ():
+        if not isinstance(data, dict):
+            continue
+        for kind in _SHOWN:
             text = _text(data.get(kind))
             if text and kind == "application/javascript":
                 text = f"<script>{text}</script>"
