@@ -7,6 +7,7 @@ program to be run.
 
 from __future__ import annotations
 
+import enum
 import json
 import os
 import select
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import msgspec
+from secureload.sandbox.typed import fit
 
 _T = TypeVar("_T")
 
@@ -102,8 +103,8 @@ class Channel:
 
 def encoded(message: object) -> bytes:
     """JSON of a message; text that is not Unicode, as in odd file names, survives."""
-    plain = msgspec.to_builtins(message, enc_hook=_plain)
-    return json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+    text = json.dumps(message, ensure_ascii=True, separators=(",", ":"), default=_plain)
+    return text.encode("ascii")
 
 
 def decoded(data: bytes, type_: type[_T]) -> _T:
@@ -113,12 +114,17 @@ def decoded(data: bytes, type_: type[_T]) -> _T:
         LostError: it is none.
     """
     try:
-        return msgspec.convert(json.loads(data), type=type_, strict=True)
-    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+        return fit(json.loads(data), type_)
+    except (ValueError, RecursionError) as error:
         raise LostError(f"it sent something else than was asked for ({str(error)[:200]})") from None
 
 
 def _plain(value: Any) -> Any:
+    fields = getattr(type(value), "__frozen_fields__", None)
+    if fields is not None:
+        return {name: getattr(value, name) for name in fields}
+    if isinstance(value, enum.Enum):
+        return value.value
     if isinstance(value, Mapping):
         return dict(value)
     return os.fspath(value)

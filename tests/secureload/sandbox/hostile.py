@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scanner import frozen
 from secureload.sandbox.limits import LIMITS, Limits
 from secureload.sandbox.lockdown import Confines, Tier
 from secureload.sandbox.wire import Channel
@@ -45,7 +46,7 @@ class Hostile:
         self.act(channel)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen.dataclass(frozen=True, kw_only=True)
 class Reached:
     """What a hostile act came to: whether it got through, and what it saw."""
 
