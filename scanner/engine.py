@@ -227,12 +227,18 @@ def _matches(path: str, globs: Sequence[str]) -> bool:
 # One file
 
 
-def prepare() -> None:
-    """Import every reader and rule now, not when a file needs it."""
-    from scanner.formats import formats
+def prepare(*, common: bool = False) -> None:
+    """Import every reader and rule now, not when a file needs it.
+
+    `common` leaves out the readers that only a file with their first bytes needs.
+    """
+    from scanner.formats import candidates, formats
     from scanner.rules import rules
 
-    formats()
+    if common:
+        candidates(b"", text=True)
+    else:
+        formats()
     rules()
 
 

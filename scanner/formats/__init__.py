@@ -84,7 +84,7 @@ def formats() -> tuple[Format, ...]:
 
 
 @cache
-def _candidates(first: bytes, text: bool) -> tuple[Format, ...]:
+def candidates(first: bytes, *, text: bool) -> tuple[Format, ...]:
     """The formats that a blob of this first byte may be, which saves importing the others."""
     return tuple(
         sorted(
@@ -102,7 +102,7 @@ def _candidates(first: bytes, text: bool) -> tuple[Format, ...]:
 def recognised(blob: Blob) -> list[Format]:
     """Return the formats that know this blob; inert ones only when no other does."""
     text = is_text(blob) or is_legacy_text(blob.head(1 << 20))
-    possible = _candidates(blob.head(1), text)
+    possible = candidates(blob.head(1), text=text)
     strong = [known for known in possible if not known.inert and known.recognise(blob)]
     if all(known.aspect for known in strong):
         for known in possible:

@@ -20,7 +20,7 @@ _HELP = """Print a completion script for your shell.
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
     """Print the script that click makes for this shell."""
-    from secureload.cli import cli
+    from secureload.cli.verbs import cli
 
     maker = get_completion_class(shell)
     assert maker is not None

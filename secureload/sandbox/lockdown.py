@@ -6,7 +6,6 @@ taken back: a process that has locked itself stays so, and so does whatever it w
 
 from __future__ import annotations
 
-import ctypes
 import enum
 import os
 import signal
@@ -17,8 +16,6 @@ from functools import cache
 from pathlib import Path
 
 from scanner.frozen import dataclass
-from secureload.sandbox import landlock, seccomp
-from secureload.sandbox.libc import failure, libc, prctl
 
 _SET_DEATH_SIGNAL, _SET_NO_NEW_PRIVS = 1, 38
 _CAPABILITY_VERSION = 0x20080522
@@ -83,8 +80,10 @@ def lock(confines: Confines, keep: Iterable[int], *, highest: Tier = Tier.FULL) 
     Raises:
         OSError: a mechanism that is there refuses.
     """
+    from secureload.sandbox import landlock, seccomp
+
     os.environ.clear()
-    _close_all_but(frozenset(keep))
+    close_all_but(frozenset(keep))
     _limit(confines)
     if sys.platform != "linux":
         return Tier.RLIMITS
@@ -98,6 +97,16 @@ def lock(confines: Confines, keep: Iterable[int], *, highest: Tier = Tier.FULL) 
     if filtered:
         seccomp.restrict()
     return Tier.of(landlocked=landlocked, filtered=filtered)
+
+
+def prepare() -> None:
+    """Find out beforehand what a process can know before it is to be shut in."""
+    from secureload.sandbox import landlock, seccomp  # noqa: F401  so that `lock` finds them
+    from secureload.sandbox.libc import libc
+
+    import_paths()
+    _tasks()
+    libc()
 
 
 @cache
@@ -114,7 +123,8 @@ def import_paths() -> tuple[Path, ...]:
     return tuple(sorted(found | {Path(path) for path in libraries}))
 
 
-def _close_all_but(keep: frozenset[int]) -> None:
+def close_all_but(keep: frozenset[int]) -> None:
+    """Close every descriptor but these; the standard ones lead nowhere."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         if standard not in keep:
@@ -170,6 +180,10 @@ def _threads_of_mine() -> Iterator[int]:
 
 def _drop_capabilities(kept: int) -> None:
     """Keep no privilege of root but what is in `kept`, and only if it is there."""
+    import ctypes
+
+    from secureload.sandbox.libc import failure, libc
+
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     sets = (ctypes.c_uint32 * 6)()
     if libc().capget(header, sets) != 0:
@@ -181,6 +195,8 @@ def _drop_capabilities(kept: int) -> None:
 
 
 def _set(option: int, value: int) -> None:
+    from secureload.sandbox.libc import failure, prctl
+
     failed = prctl(option, value)
     if failed:
         raise failure(f"prctl({option})", failed)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scanner import FileResult
-from scanner.engine import Found, Options, failed
+from scanner.engine import Found, Options, failed, ruleset
 from scanner.patterns import pattern
 from secureload.sandbox.limits import Limits
 from secureload.sandbox.wire import LostError
@@ -63,6 +63,7 @@ def examine(
                     continue
                 until = time.monotonic() + silence(size, limits)
                 busy[worker.fileno()] = _Busy(worker=worker, item=item, size=size, until=until)
+            ruleset()  # the report will name it; found once, while the workers read
             for one in _spoken(busy):
                 try:
                     result = _answer(one)

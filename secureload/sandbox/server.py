@@ -22,7 +22,6 @@ from scanner.engine import prepare
 from secureload.sandbox import lockdown
 from secureload.sandbox.conversions import FolderConversion, PathConversion, Proving
 from secureload.sandbox.jobs import Job, Scanning
-from secureload.sandbox.libc import libc
 from secureload.sandbox.wire import LostError, decoded, encoded
 from secureload.sandbox.worker import run
 
@@ -58,9 +57,7 @@ class Server:
         for name in _SOON:
             importlib.import_module(name)
         prepare()
-        lockdown.import_paths()
-        lockdown._tasks()
-        libc()
+        lockdown.prepare()
         gc.freeze()
         woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if sys.platform == "linux" else _pipe()
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)

@@ -11,11 +11,14 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, Protocol, TypeAlias, TypeVar
 
+from scanner.engine import prepare
 from secureload.errors import SecureloadError
-from secureload.sandbox.jobs import Hello, Job
+from secureload.sandbox import lockdown
+from secureload.sandbox.jobs import Hello, Job, Scanning
 from secureload.sandbox.limits import LIMITS, Limits
 from secureload.sandbox.lockdown import Tier, lock
 from secureload.sandbox.wire import Channel, LostError
@@ -176,6 +179,12 @@ def fork(job: Job, *, limits: Limits = LIMITS) -> Worker:
     Raises:
         SandboxError: it could not be started.
     """
+    child, incoming, outgoing = _early.take(job) or _fork(partial(run, job))
+    return Worker(child, incoming, outgoing, limits=limits)
+
+
+def _fork(be: Callable[[int, int], NoReturn]) -> tuple[_Child, int, int]:
+    """Fork a child that is to be a worker; return it, and how to hear it and to speak to it."""
     incoming, answers = os.pipe()
     requests, outgoing = os.pipe()
     try:
@@ -188,10 +197,75 @@ def fork(job: Job, *, limits: Limits = LIMITS) -> Worker:
             hint="the machine or this user has too many processes",
         ) from error
     if pid == 0:
-        run(job, requests, answers)
+        be(requests, answers)
     os.close(requests)
     os.close(answers)
-    return Worker(_Child(pid), incoming, outgoing, limits=limits)
+    return _Child(pid), incoming, outgoing
+
+
+class _Early:
+    """At most one worker that was begun before its job was known."""
+
+    def __init__(self) -> None:
+        self._begun: tuple[_Child, int, int] | None = None
+
+    def begin(self) -> None:
+        if self._begun is None:
+            with contextlib.suppress(SandboxError):  # whoever needs one says so
+                self._begun = _fork(_await)
+
+    def take(self, job: Job) -> tuple[_Child, int, int] | None:
+        """Give the worker its job; None where there is none, or none for such a job."""
+        if self._begun is None or not isinstance(job, Scanning):
+            return None
+        begun, self._begun = self._begun, None
+        with contextlib.suppress(LostError):  # then the worker's end is told by whoever listens
+            Channel(begun[1], begun[2]).send(job)
+        return begun
+
+    def end(self) -> None:
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            child, incoming, outgoing = begun
+            child.kill()
+            child.wait()
+            os.close(incoming)
+            os.close(outgoing)
+
+
+_early = _Early()
+
+
+def begin() -> None:
+    """Begin a worker that imports the scanner while this process finds out what is to be scanned.
+
+    The next `fork` for a scan gives it the job; `end` ends it where there was none. This
+    process must have one thread.
+    """
+    _early.begin()
+
+
+def end() -> None:
+    """End the worker that was begun, if it was given no job."""
+    _early.end()
+
+
+def _await(incoming: int, outgoing: int) -> NoReturn:
+    """Be a worker that was begun early: import what is ours, then take a job and do it.
+
+    It reads nothing but what its parent sends, and ends with its parent. Never returns.
+    """
+    code = _FAILED
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        lockdown.close_all_but(frozenset((incoming, outgoing)))
+        lockdown.prepare()
+        prepare(common=True)
+        run(Channel(incoming, outgoing).receive(Scanning), incoming, outgoing)
+    except LostError:
+        code = 0
+    finally:
+        os._exit(code)
 
 
 def run(job: Job, incoming: int, outgoing: int) -> NoReturn:

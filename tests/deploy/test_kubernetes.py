@@ -12,8 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from secureload.cli import cli
 from secureload.cli.serve import command
+from secureload.cli.verbs import cli
 from secureload.evidence import operator
 from secureload.gateway import setup
 from secureload.signatures import TrustRoots

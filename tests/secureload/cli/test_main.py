@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 import pytest
 
-import secureload.cli as cli
-from secureload.cli import _VERBS
+import secureload.cli.verbs as cli
+from secureload.cli.verbs import _VERBS
 from secureload.errors import UsageError
 from tests.secureload.cli.shell import EVIL, FIXTURES, ROOT, Shell, spawn
 
