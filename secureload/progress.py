@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -41,7 +40,9 @@ class Progress:
         filled = round(share * 24)
         bar = f"{'█' * filled}{'░' * (24 - filled)} {share:4.0%}" if total else f"{done}"
         shown = "".join(letter for letter in label if letter.isprintable())
-        columns = shutil.get_terminal_size().columns
+        from shutil import get_terminal_size  # brings all archive formats along
+
+        columns = get_terminal_size().columns
         sys.stderr.write(f"\r\x1b[K{bar} {shown}"[: columns + 3])
         sys.stderr.flush()
 

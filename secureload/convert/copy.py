@@ -23,6 +23,7 @@ from blake3 import blake3
 
 from scanner.frozen import dataclass
 from secureload.convert.crc import crc32
+from secureload.convert.writeback import Writeback
 from secureload.errors import ConversionError
 
 _T = TypeVar("_T")
@@ -38,9 +39,6 @@ _WINDOWS = 6
 
 _WRITTEN = 256 << 10
 """Bytes written at a time: the kernel finds pages for more at once only with effort."""
-
-_SYNC_EVERY = 16 << 20
-"""Bytes written before the disk is asked to begin with them: the last of them wait least."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,40 +175,6 @@ class _Lanes:
             lane.close()
 
 
-class _Flusher:
-    """A thread that starts writing to disk while the copy still runs."""
-
-    def __init__(self, descriptors: Iterable[int]) -> None:
-        self._descriptors = tuple(descriptors)
-        self._wake = threading.Semaphore(0)
-        self._stop = False
-        self._written = 0
-        self._thread = threading.Thread(target=self._run, name="flush", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while self._wake.acquire():
-            if self._stop:
-                return
-            for descriptor in self._descriptors:
-                # The final fsync reports a failing disk; this is only a head start.
-                with suppress(OSError):
-                    os.fdatasync(descriptor)
-
-    def wrote(self, count: int) -> None:
-        """Count bytes written, and wake the thread once enough have come together."""
-        self._written += count
-        if self._written >= _SYNC_EVERY:
-            self._written = 0
-            self._wake.release()
-
-    def close(self) -> None:
-        """Stop after what is under way."""
-        self._stop = True
-        self._wake.release()
-        self._thread.join()
-
-
 def transfer(
     source: int,
     name: str,
@@ -238,7 +202,7 @@ def transfer(
     targets = {piece.target for piece in pieces if piece.target is not None}
     ring = _ring()
     with _Lanes() as lanes:
-        flusher = _Flusher(targets)
+        writeback = Writeback(targets)
         # One thread for both: each is faster than the copy, and they share a cache.
         digests = lanes.open("digests") if measuring or sums else None
         complete = lanes.open("whole") if total is not None else None
@@ -265,11 +229,11 @@ def transfer(
                 for piece, low, _, part in found:
                     if piece.target is not None:
                         write_all(piece.target, part, piece.at + low - piece.begin)
-                        flusher.wrote(len(part))
+                        writeback.wrote(len(part))
                 if progress is not None:
                     progress(end - begin)
         finally:
-            flusher.close()
+            writeback.close()
     for record, crc in sums:
         if crc.value != record.crc:
             raise ConversionError(
@@ -348,8 +312,11 @@ def write_all(target: int, data: memoryview | bytes, offset: int) -> None:
 
 def _ring() -> list[memoryview]:
     """Give page-aligned buffers: unaligned ones make the kernel's copy five times slower."""
-    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    area = memoryview(mmap.mmap(-1, WINDOW * _WINDOWS, flags=private))
+    memory = mmap.mmap(-1, WINDOW * _WINDOWS, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(AttributeError, OSError):
+        # Three faults instead of 1500, some four milliseconds.
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    area = memoryview(memory)
     return [area[i * WINDOW : (i + 1) * WINDOW] for i in range(_WINDOWS)]
 
 

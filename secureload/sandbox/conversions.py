@@ -18,6 +18,9 @@ from secureload.sandbox.wire import Channel
 _HEADERS = 1 << 28
 """Bytes that an output may be longer than all inputs together."""
 
+_TOLD = 1 << 24
+"""Bytes done before the gate is told: each message wakes it."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
@@ -172,7 +175,7 @@ def _speak(channel: Channel, make: Callable[[Advance], Said]) -> None:
     def advance(count: int) -> None:
         nonlocal waiting
         waiting += count
-        if waiting >= 1 << 22:
+        if waiting >= _TOLD:
             channel.send(Said(advanced=waiting))
             waiting = 0
 

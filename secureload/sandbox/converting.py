@@ -7,7 +7,6 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
-from filecmp import cmp
 from pathlib import Path, PurePosixPath
 
 from secureload.convert.configs import scrub
@@ -103,6 +102,8 @@ def check(
 def _check_copy(
     path: str, file: ArtifactFile, place: Path, original: Path, expected: str | None
 ) -> None:
+    from filecmp import cmp
+
     same = file.sha256 == expected if expected else cmp(place, original, shallow=False)
     if not same:
         raise _wrong(f"{path!r} is not the copy that it should be")
