@@ -15,10 +15,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from scanner.facts import Fact, MemberFact, ProblemFact
-from scanner.findings import EvidenceValue, Finding, Severity, Where
+from scanner.findings import Severity, Where
 from scanner.formats import recognised
 from scanner.frozen import dataclass, replace
 from scanner.limits import LIMITS, Limits
+from scanner.merge import merged
 from scanner.reader import Blob, Budget, FileBytes
 from scanner.report import FileResult, Report, Status
 from scanner.rules import judge
@@ -473,33 +474,5 @@ def _tell(
         size=size,
         sha256=sha256,
         status=status,
-        findings=tuple(_findings(facts, limits)),
+        findings=tuple(merged(facts, limits)),
     )
-
-
-def _findings(facts: list[Fact], limits: Limits) -> list[Finding]:
-    """What the rules say, merged per rule and callable with a count and the first place."""
-    merged: dict[tuple[object, ...], list[object]] = {}
-    for fact in facts:
-        for finding in judge((fact,)):
-            about = finding.evidence.get("global") or finding.message
-            key = (finding.rule, finding.severity, about)
-            if key in merged:
-                merged[key][1] += _count(finding, fact)  # type: ignore[operator]
-            else:
-                merged[key] = [finding, _count(finding, fact)]
-    kept: list[Finding] = []
-    for first, count in merged.values():
-        assert isinstance(first, Finding)
-        assert isinstance(count, int)
-        evidence: dict[str, EvidenceValue] = dict(first.evidence)
-        evidence["count"] = count
-        kept.append(replace(first, evidence=evidence))
-    kept.sort(key=lambda one: (-one.severity, one.rule, one.where.member or "",
-                               one.where.offset or 0, one.message))  # fmt: skip
-    return kept[: limits.findings]
-
-
-def _count(finding: Finding, fact: Fact) -> int:
-    told = finding.evidence.get("count")
-    return told if isinstance(told, int) else fact.count

@@ -46,7 +46,16 @@ class Limits:
     """Deepest nesting of a JSON document; CPython's parser recurses."""
 
     text_bytes: int = 16_000_000
-    """Largest source, template or YAML document parsed."""
+    """Largest template parsed."""
+
+    source_bytes: int = 2_000_000
+    """Most source parsed out of one file's metadata; it takes seconds where it is dense."""
+
+    hidden_opcodes: int = 2_000_000
+    """Most opcodes followed in search of pickles inside one blob: a second or two of work."""
+
+    slab_bytes: int = 64 << 20
+    """Most bytes of an HDF5 dataset that are held at once; h5py chooses chunks of 1 MiB."""
 
     digest_bytes: int = 64 << 20
     """Files up to this size get a SHA-256 without asking; larger ones on request."""

@@ -48,6 +48,7 @@ class Budget:
         most = max(limits.expanded_free, size * limits.expanded_times)
         self.left = min(limits.expanded_bytes, most)
         self.ratio = limits.expansion_ratio
+        self.source = limits.source_bytes
 
     def spend(self, count: int) -> None:
         """Take `count` bytes.
@@ -58,6 +59,11 @@ class Budget:
         self.left -= count
         if self.left < 0:
             raise UnpackError("limit-reached", "more bytes unpacked than the limit allows")
+
+    def parse(self, count: int) -> bool:
+        """Take `count` bytes of source out of metadata; False when there are not that many left."""
+        self.source -= count
+        return self.source >= 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -69,5 +69,5 @@ def shape(data: memoryview, most: int = 64) -> list[tuple[int, int]] | None:
 
 
 def text(value: int | memoryview) -> str:
-    """A string field, at most 1,000 bytes of it."""
-    return bytes(value[:1000]).decode("utf-8", "replace") if isinstance(value, memoryview) else ""
+    """A string field; no path or name that means anything is longer than what is taken of it."""
+    return bytes(value[:65_536]).decode("utf-8", "replace") if isinstance(value, memoryview) else ""

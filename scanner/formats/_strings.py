@@ -20,11 +20,6 @@ from scanner.formats.hidden_pickle import ARCHIVES, hidden
 from scanner.patterns import pattern
 from scanner.reader import Blob
 
-LONGEST = 1 << 20
-"""Bytes of one value that are looked at."""
-MOST = 16 << 20
-"""Bytes of all values of one file that are looked at."""
-
 _BASE64 = pattern(rb"[A-Za-z0-9+/_-]{20,}={0,2}")
 _HEX = pattern(rb"(?:[0-9a-fA-F]{2}){16,}")
 _SCRIPT = pattern(rb"<script[\s>]", re.IGNORECASE)
@@ -32,7 +27,6 @@ _SCRIPT = pattern(rb"<script[\s>]", re.IGNORECASE)
 
 def held(blob: Blob, name: str, value: bytes) -> Iterator[Fact | Blob]:
     """Yield what the value `name` of the blob's metadata holds, by each way to read it."""
-    value = value[:LONGEST]
     inner = blob.inner(memoryview(value), name[:200], hint="raw")
     if b"{{" in value or b"{%" in value:
         yield TemplateFact(where=inner.where(), source=value.decode("utf-8", "replace"))
@@ -60,7 +54,14 @@ def _acting(inner: Blob) -> Iterator[Fact | Blob]:
     from scanner.formats import python
     from scanner.pickles import danger
 
+    if not python.may_be_source(inner):
+        return
+    if not inner.budget.parse(len(inner.data)):
+        yield inner.problem("limit-reached", "more source in the metadata than is parsed")
+        return
     for fact in python.read(inner) if python.recognise(inner) else ():
+        if not isinstance(fact, CodeFact):
+            yield fact
         names = fact.names if isinstance(fact, CodeFact) else ()
         for name in names:
             module, _, last = name.rpartition(".")

@@ -70,12 +70,12 @@ class _Cursor:
 def read(blob: Blob) -> Read:
     """Yield chat templates, what other values hold, and whatever the header gets wrong."""
     from scanner.formats import _strings
+    from scanner.formats.hidden_pickle import hidden
 
     version = int.from_bytes(blob.data[4:8], "little")
     order = "<" if version < 1 << 16 else ">"
     cursor = _Cursor(blob.data, order)
     facts: list[Fact | Blob] = []
-    looked = 0
     try:
         if cursor.number("I") not in (2, 3):
             yield blob.problem("malformed", "an unknown GGUF version", fatal=True)
@@ -95,11 +95,14 @@ def read(blob: Blob) -> Read:
                 facts.append(TemplateFact(where=blob.where(cursor.at), source=cursor.string()))
             elif kind == _STRING:
                 value = cursor.raw()
-                looked += min(len(value), _strings.LONGEST)
-                if len(value) > 8 and looked <= _strings.MOST:
-                    facts.extend(_strings.held(blob, key, bytes(value[: _strings.LONGEST])))
+                if len(value) > 8:
+                    facts.extend(_strings.held(blob, key, bytes(value)))
             else:
+                start = cursor.at
                 cursor.skip(kind)
+                if kind == _ARRAY:
+                    listed = blob.inner(blob.data[start : cursor.at], key[:200], hint="raw")
+                    facts.extend(hidden(listed, whole=True))
         offsets = []
         for _ in range(tensors):
             cursor.string()

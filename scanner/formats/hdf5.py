@@ -1,7 +1,7 @@
 """HDF5, as Keras writes weights and models: links, storage and filters that lead elsewhere.
 
 h5py reads the structure; no link is followed. Data is read where chunks or filters keep it
-from lying in the file as it is, some megabytes of it, to look for pickles. A file names
+from lying in the file as it is, to look for pickles, and so is text in a large file. A file names
 other files through external links, external storage and virtual datasets; a filter outside
 the library loads a plug-in. A model's configuration may hold code.
 
@@ -11,7 +11,6 @@ Source: the HDF5 file format specification, version 3.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,16 +20,18 @@ from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._keras import code_in
 from scanner.formats._view import View
-from scanner.formats.hidden_pickle import hidden
-from scanner.reader import Blob
+from scanner.formats.hidden_pickle import LARGEST, hidden
+from scanner.reader import Blob, UnpackError, collect
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _FILTERS = frozenset({1, 2, 3, 32000})
 """deflate, shuffle, fletcher32, which every build of the library has; lzf, which h5py has."""
 _CONFIGS = ("model_config", "training_config")
 _MOST = 200_000
-_UNPACKED = 16 << 20
-"""Bytes of chunked data that are unpacked in one file, to look for pickles."""
+_SLAB = 4 << 20
+"""Bytes of a dataset that are read at once, where its chunks allow it."""
+_ROWS = 1_000
+"""Rows of strings that are read at once."""
 _OPAQUE = "SVO"
 """Kinds of numpy's for strings and opaque bytes; with bytes, what may hold another file."""
 
@@ -64,12 +65,11 @@ def _walk(blob: Blob, file: Any, facts: list[Fact | Blob]) -> None:
     import h5py
 
     seen: set[bytes] = set()
-    left = [_UNPACKED]
     declared = 0
     pending: list[tuple[str, Any]] = [("", file)]
     while pending:
         path, group = pending.pop()
-        _attributes(blob, path, group, facts, left)
+        _attributes(blob, path, group, facts)
         for name in group:
             if len(seen) > _MOST:
                 facts.append(blob.problem("limit-reached", "too many objects", fatal=True))
@@ -91,15 +91,15 @@ def _walk(blob: Blob, file: Any, facts: list[Fact | Blob]) -> None:
             if isinstance(item, h5py.Group):
                 pending.append((where, item))
             elif isinstance(item, h5py.Dataset):
-                declared += _dataset(blob, where, item, facts, left)
+                declared += _dataset(blob, where, item, facts)
     if declared > max(len(blob.data) * 2, 1 << 20):
         facts.append(_say(blob, "", "expands", "datasets declare far more than the file holds"))
 
 
-def _dataset(blob: Blob, where: str, item: Any, facts: list[Fact | Blob], left: list[int]) -> int:
+def _dataset(blob: Blob, where: str, item: Any, facts: list[Fact | Blob]) -> int:
     import h5py
 
-    _attributes(blob, where, item, facts, left)
+    _attributes(blob, where, item, facts)
     plist = item.id.get_create_plist()
     if plist.get_external_count():
         name = plist.get_external(0)[0]
@@ -111,50 +111,91 @@ def _dataset(blob: Blob, where: str, item: Any, facts: list[Fact | Blob], left: 
     for code in codes:
         if code not in _FILTERS:
             facts.append(_say(blob, where, "foreign-filter", f"needs the filter plug-in {code}"))
-    if plist.get_layout() == h5py.h5d.CHUNKED and _FILTERS.issuperset(codes):
-        facts.extend(_unpacked(blob, where, item, left))
+    facts.extend(_held(blob, where, item, codes))
     return int(item.size or 0) * int(item.dtype.itemsize)
 
 
-def _unpacked(blob: Blob, where: str, item: Any, left: list[int]) -> Iterator[Fact | Blob]:
-    """Yield what hides in the first rows of chunked data; a row too long is left alone."""
-    if item.dtype.hasobject or not item.size or not item.shape:
-        # What strings of varying length say lies in the file as it is.
-        return
-    row = item.size // item.shape[0] * item.dtype.itemsize
-    chunk = math.prod(item.chunks) * item.dtype.itemsize
-    rows = min(item.shape[0], left[0] // row)
-    if not rows or chunk > _UNPACKED:
-        return
+def _held(blob: Blob, where: str, item: Any, codes: list[int]) -> Iterator[Fact | Blob]:
+    """Yield what hides in a dataset that the look at the whole file does not read.
+
+    That look takes the numbers of a small file as they lie; it neither unpacks chunks nor
+    reads a large file. Numbers wider than a byte are weights there, and no text.
+    """
+    import h5py
+
     from scanner.formats import _strings
 
-    raw = item[:rows].tobytes()
-    left[0] -= len(raw)
-    if item.dtype.itemsize == 1 or item.dtype.kind in _OPAQUE:
-        yield from _strings.held(blob, where, raw)
-    yield from hidden(blob.inner(memoryview(raw), where, hint="raw"), whole=True)
+    small = len(blob.data) <= LARGEST
+    chunked = item.id.get_create_plist().get_layout() == h5py.h5d.CHUNKED
+    bytewise = item.dtype.itemsize == 1 or item.dtype.kind in _OPAQUE
+    if item.shape is None or not item.size or not _FILTERS.issuperset(codes):
+        return
+    if item.dtype.hasobject:
+        # What strings of varying length say lies in the file as it is.
+        for number, value in enumerate(() if small else _values(item)):
+            yield from _strings.held(blob, f"{where}[{number}]", value)
+        return
+    if not chunked and (small or not bytewise):
+        return
+    stored = int(item.id.get_storage_size())
+    if not stored:
+        return
+    try:
+        raw = collect(_pieces(blob, item), blob.budget, stored)
+    except UnpackError as error:
+        yield _say(blob, where, error.kind, f"not read to its end: {error.message}")
+        return
+    if bytewise:
+        yield from _strings.held(blob, where, bytes(raw))
+    yield from hidden(blob.inner(raw, where, hint="raw"), whole=True)
 
 
-def _attributes(
-    blob: Blob, where: str, item: Any, facts: list[Fact | Blob], left: list[int]
-) -> None:
+def _pieces(blob: Blob, item: Any) -> Iterator[bytes]:
+    """The bytes of a dataset in the order of its elements, some rows at a time.
+
+    A slab is as high as the chunks, so that each of them is unpacked once.
+
+    Raises:
+        UnpackError: a row of chunks is larger than what is held at once.
+    """
+    rows = item.shape[0] if item.shape else 1
+    row = item.size // rows * item.dtype.itemsize
+    high = item.chunks[0] if item.chunks else max(1, _SLAB // row)
+    if min(high, rows) * row > blob.limits.slab_bytes:
+        raise UnpackError("limit-reached", "its chunks are larger than the limit")
+    step = high * max(1, _SLAB // (high * row))
+    for start in range(0, rows, step):
+        yield (item[start : start + step] if item.shape else item[()]).tobytes()
+
+
+def _values(item: Any) -> Iterator[bytes]:
+    """Strings and bytes of varying length, in order; what else lies between them is no text."""
+    for start in range(0, item.shape[0] if item.shape else 1, _ROWS):
+        yield from _texts(item[start : start + _ROWS] if item.shape else item[()])
+
+
+def _texts(value: Any) -> Iterator[bytes]:
+    """The bytes of a string, of an array, and of what an array of objects holds."""
+    if isinstance(value, str):
+        yield value.encode("utf-8", "surrogateescape")
+    elif isinstance(value, bytes):
+        yield value
+    elif hasattr(value, "tobytes") and not value.dtype.hasobject:
+        yield value.tobytes()
+    elif hasattr(value, "ravel"):
+        for one in value.ravel():
+            yield from _texts(one)
+
+
+def _attributes(blob: Blob, where: str, item: Any, facts: list[Fact | Blob]) -> None:
     from scanner.formats import _strings
 
     for name in item.attrs:
-        if name in _CONFIGS or left[0] <= 0:
+        if name in _CONFIGS:
             continue
-        value = item.attrs[name]
-        if isinstance(value, str):
-            raw = value.encode("utf-8", "surrogateescape")
-        elif isinstance(value, bytes):
-            raw = value
-        elif hasattr(value, "tobytes") and not value.dtype.hasobject:
-            raw = value.tobytes()
-        else:
-            continue
-        left[0] -= len(raw)
-        if len(raw) > 8:
-            facts.extend(_strings.held(blob, f"{where}@{name}", raw))
+        for raw in _texts(item.attrs[name]):
+            if len(raw) > 8:
+                facts.extend(_strings.held(blob, f"{where}@{name}", raw))
     for name in _CONFIGS:
         if name not in item.attrs:
             continue

@@ -145,7 +145,7 @@ def _components(blob: Blob, document: Any) -> Iterator[Fact]:
             if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str):
                 yield fact(f"$.{name}", "pipeline-component", f"{entry[0]}:{entry[1]}")
     elif isinstance(document, list):
-        for number, entry in enumerate(document[:1_000]):
+        for number, entry in enumerate(document):
             if isinstance(entry, dict) and {"idx", "path", "type"} <= set(entry):
                 yield fact(f"$[{number}].type", "module-type", str(entry["type"]))
                 yield fact(f"$[{number}].path", "module_path", str(entry["path"]))
@@ -166,7 +166,7 @@ def _is_pipeline(blob: Blob, document: dict[str, Any]) -> bool:
 
 def _is_lines(blob: Blob) -> bool:
     """Whether every line is a JSON document of its own; such files are data."""
-    if len(blob.data) > blob.limits.text_bytes:
+    if len(blob.data) > blob.limits.json_bytes:
         return False
     lines = [line for line in bytes(blob.data).splitlines() if line.strip()]
     try:

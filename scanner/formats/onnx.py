@@ -39,7 +39,7 @@ def read(blob: Blob) -> Read:
     imported: set[str] = set()
     defined: set[tuple[str, str]] = set()
     called: dict[tuple[str, str], int] = {}
-    steps = looked = 0
+    steps = 0
     try:
         while pending:
             kind, data = pending.pop()
@@ -62,11 +62,8 @@ def read(blob: Blob) -> Read:
                     pair = {field: said for field, _, said in fields(value)}
                     written = pair.get(2)
                     if isinstance(written, memoryview) and len(written) > 8:
-                        raw = bytes(written[: _strings.LONGEST])
-                        looked += len(raw)
-                        if looked <= _strings.MOST:
-                            name = text(pair.get(1, 0))
-                            yield from _strings.held(blob, f"metadata.{name}", raw)
+                        name = text(pair.get(1, 0))
+                        yield from _strings.held(blob, f"metadata.{name}", bytes(written))
                 elif (kind, number) == ("opset", 1):
                     imported.add(text(value))
                 elif (kind, number) in _NAMES:

@@ -29,6 +29,7 @@ from scanner.rules import judge
 _OPCODES = frozenset(ARGUMENTS)
 _PROBE = 200_000
 _NUMBER = pattern(rb"[0-9+.-]{1000}")
+_ACTS = (CallFact, StateFact, ImportFact, PersistentIdFact)
 
 
 def recognise(blob: Blob) -> bool:
@@ -49,6 +50,12 @@ def recognise(blob: Blob) -> bool:
 def _gets_somewhere(blob: Blob) -> bool:
     limits = replace(blob.limits, pickle_opcodes=min(_PROBE, blob.limits.pickle_opcodes))
     seen = interpret(blob.data, limits=limits)
+    if seen.opcodes >= limits.pickle_opcodes and not seen.ends and not any(
+        isinstance(fact, _ACTS) for fact in seen.facts
+    ):  # fmt: skip
+        # So far it only moves values about, which text that begins so does not do for long.
+        limits = blob.limits
+        seen = interpret(blob.data, limits=limits)
     # Plain unpicklers stop at a persistent id; what has one by design is known by its head.
     stops = [fact.where.offset or 0 for fact in seen.facts if isinstance(fact, PersistentIdFact)]
     first = min(stops, default=None)

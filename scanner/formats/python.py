@@ -27,6 +27,14 @@ _HINT = pattern(
 _RUN_BY_SITE = pattern(rb"^import[ \t]", re.MULTILINE)
 """The lines that `site` executes in a `.pth` file; the others are folders."""
 _LARGEST = 2_000_000
+_SOURCE = pattern(
+    rb"^[ \t]*(?:import[ \t]+[A-Za-z_][\w.]*(?:[ \t]+as[ \t]+\w+)?[ \t]*(?:[;,#]|\r?$)"
+    rb"|from[ \t]+\.*[A-Za-z_][\w.]*[ \t]+import[ \t(]"
+    rb"|(?:async[ \t]+)?def[ \t]+\w+\(|class[ \t]+\w+[(:])"
+    rb"|\b(?:exec|eval|compile|open|__import__)\(",
+    re.MULTILINE,
+)
+"""Lines that a program too long to parse has and other text hardly ever."""
 _RUN_BY_CLASSES = frozenset(
     {"__init__", "__new__", "__init_subclass__", "__call__", "__prepare__", "__set_name__"}
 )
@@ -40,10 +48,10 @@ def recognise(blob: Blob) -> bool:
         return False
     if _is_named(blob):
         return is_text(blob) or is_legacy_text(blob.head(1 << 20))
-    if len(blob.data) > blob.limits.text_bytes or not is_text(blob):
+    if not is_text(blob) or not may_be_source(blob):
         return False
-    if first_word(blob)[:1] in (b"{", b"[") or not _HINT.search(blob.data):
-        return False
+    if len(blob.data) > _LARGEST:
+        return True
     tree = _tree(blob)
     return tree is not None and any(isinstance(node, _ACTS) for node in ast.walk(tree))
 
@@ -52,8 +60,15 @@ def _is_named(blob: Blob) -> bool:
     """Whether Python takes it by its name: as source, or as lines that `site` runs."""
     name = blob.name.lower().rstrip(". ")
     if name.endswith(".pth"):
-        return _RUN_BY_SITE.search(blob.head(1 << 20)) is not None
+        return _RUN_BY_SITE.search(blob.data) is not None
     return name.endswith((".py", ".pyi", ".pyw"))
+
+
+def may_be_source(blob: Blob) -> bool:
+    """Whether text has what every program that does something has; says little of short text."""
+    if first_word(blob)[:1] in (b"{", b"["):
+        return False
+    return (_HINT if len(blob.data) <= _LARGEST else _SOURCE).search(blob.data) is not None
 
 
 def _tree(blob: Blob) -> ast.Module | None:
@@ -72,6 +87,8 @@ def _tree(blob: Blob) -> ast.Module | None:
 
 def read(blob: Blob) -> Read:
     """Yield one fact with the names that are called at import."""
+    if len(blob.data) > _LARGEST:
+        yield blob.problem("limit-reached", "longer than any program that is parsed")
     tree = _tree(blob)
     if tree is None:
         yield CodeFact(where=blob.where(), language="python", detail="it does not parse here")
@@ -79,7 +96,7 @@ def read(blob: Blob) -> Read:
     names = tuple(sorted(set(_called(tree))))
     imports = ", ".join(sorted(set(_imported(tree)))[:10])
     detail = f"imports {imports}" if imports else ""
-    yield CodeFact(where=blob.where(), language="python", names=names[:200], detail=detail)
+    yield CodeFact(where=blob.where(), language="python", names=names, detail=detail)
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:

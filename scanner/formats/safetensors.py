@@ -65,7 +65,6 @@ def read(blob: Blob) -> Read:
 
 
 def _metadata(blob: Blob, metadata: dict[str, str]) -> Read:
-    looked = 0
     for key, value in metadata.items():
         if len(value) <= 8:
             # Most files say `pt` and no more; what follows takes time to import.
@@ -73,9 +72,6 @@ def _metadata(blob: Blob, metadata: dict[str, str]) -> Read:
         from scanner.formats import _strings
 
         raw = value.encode("utf-8", "surrogatepass")
-        looked += min(len(raw), _strings.LONGEST)
-        if looked > _strings.MOST:
-            return
         yield from _strings.held(blob, f"__metadata__.{key}", raw)
 
 

@@ -52,7 +52,7 @@ def read(blob: Blob) -> Read:
     if blob.head(2) not in (b"\xff\xfe", b"\xfe\xff"):
         yield from _problems(blob)
         return
-    if len(blob.data) > blob.limits.text_bytes:
+    if len(blob.data) > blob.limits.json_bytes:
         yield blob.problem("limit-reached", "too long to decode", fatal=True)
     else:
         try:

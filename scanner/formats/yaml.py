@@ -10,12 +10,15 @@ HyperPyYAML's `!new:`, `!name:` and `!apply:`; hydra's `_target_`.
 
 from __future__ import annotations
 
+import re
+
 from scanner.facts import CodeFact, ConfigFact, Fact
 from scanner.findings import Where
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._text import first_word, is_text
 from scanner.formats.json import KEYS
+from scanner.formats.json import recognise as is_json
 from scanner.patterns import pattern
 from scanner.reader import Blob
 
@@ -42,15 +45,37 @@ _KNOWN = pattern(
 """Tags that loaders follow to objects of a language, calls and files."""
 _LOCAL = pattern(r"!?[\w./:,%+-]+")
 _LARGEST = 4_000_000
+_MOST = 10_000
+_TAGGED = pattern(rb"(?:^|[:?,\[{-][ \t])[ \t]*![!<\w%]|^%TAG", re.MULTILINE)
+_PYTHON = pattern(rb"!!python/")
+_KEYED = pattern(
+    rb"^[ \t]*(?:-[ \t]+)*[\"']?(?:" + "|".join(sorted(KEYS)).encode() + rb")[\"']?[ \t]*:[ \t]",
+    re.MULTILINE,
+)
+"""Tags and keys that a document too long to parse may have."""
 
 
 def recognise(blob: Blob) -> bool:
     """Whether it is text that begins like YAML, or mentions a Python tag anywhere."""
-    if len(blob.data) > blob.limits.text_bytes or not is_text(blob):
+    if not is_text(blob):
         return False
+    if len(blob.data) > _LARGEST:
+        return _says_something(blob)
     if first_word(blob)[:1] in (b"{", b"["):
         return b"!!python/" in bytes(blob.data) or _is_flow(blob)
     return bool(_START.match(blob.head(4096)) or _TAG.search(blob.data))
+
+
+def _says_something(blob: Blob) -> bool:
+    """Whether a document too long to parse has tags, or keys that loaders follow."""
+    if is_json(blob):
+        return _PYTHON.search(blob.data) is not None
+    if _TAG.search(blob.data):
+        return True
+    if first_word(blob)[:1] in (b"{", b"["):
+        return _FLOW.search(blob.data) is not None
+    begins = _START.match(blob.head(4096))
+    return bool(begins and (_TAGGED.search(blob.data) or _KEYED.search(blob.data)))
 
 
 def _is_flow(blob: Blob) -> bool:
@@ -68,10 +93,8 @@ def read(blob: Blob) -> Read:
     """Yield tags and keys; what stops parsing stops every loader too."""
     import yaml
 
-    tagged = _TAG.search(blob.data)
     if len(blob.data) > _LARGEST:
-        if tagged:
-            yield blob.problem("limit-reached", "too long to parse", fatal=True)
+        yield blob.problem("limit-reached", "too long to parse", fatal=True)
         return
     text = bytes(blob.data).decode("utf-8", "replace")
     facts: list[Fact] = []
@@ -80,7 +103,8 @@ def read(blob: Blob) -> Read:
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             _event(blob, event, keys, facts, held)
-            if len(facts) > 10_000:
+            if len(facts) > _MOST:
+                facts.append(blob.problem("limit-reached", "too many tags and keys", fatal=True))
                 break
     except (yaml.YAMLError, RecursionError, ValueError):
         # Prose is no YAML. A tag seen before the break is told all the same.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import _compat_pickle
 import sys
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 RUNS_CODE: Final = "runs-code"
@@ -314,6 +314,18 @@ _PYTHON2: Final = frozenset(
 ) | {"__builtin__", "copy_reg", "exceptions"}
 
 
+_ROOTS: Final = frozenset(
+    name.partition(".")[0]
+    for names in (_MODULE_EFFECTS, _NAME_EFFECTS, _compat_pickle.IMPORT_MAPPING)
+    for name in names
+)
+
+
+def may_act(module: str) -> bool:
+    """Whether a global that is no dotted path may have an effect, by its module alone."""
+    return module.partition(".")[0] in _ROOTS
+
+
 def only_python2(module: str) -> bool:
     """Whether this is the name of a module that Python 3 has not."""
     return module in _PYTHON2
@@ -327,7 +339,7 @@ def canonical(module: str, name: str) -> tuple[str, str]:
     return _compat_pickle.IMPORT_MAPPING.get(module, module), name
 
 
-@cache
+@lru_cache(maxsize=1 << 14)
 def effect(module: str, name: str) -> str | None:
     """Return the dangerous effect that a global is known for, or None.
 

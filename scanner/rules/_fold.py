@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-_LONGEST = 2_000
+_LONGEST = 20_000
 _DEEPEST = 40
+_WRITTEN = ("Const", "TemplateData", "Name")
+"""Nodes whose text stands in the template as it is."""
 _METHODS = frozenset(
     """capitalize casefold format join lower lstrip removeprefix removesuffix replace rstrip
     strip swapcase title upper zfill""".split()  # noqa: SIM905
@@ -20,8 +22,16 @@ _FILTERS = frozenset(
 )
 
 
+TOO_MUCH = object()
+"""What stands for a constant that takes more to work out than any template needs."""
+
+
 class _UnknownError(Exception):
     """This is no constant."""
+
+
+class _TooMuchError(Exception):
+    """This is a constant past the bounds."""
 
 
 def constants(tree: Any) -> dict[str, object]:
@@ -37,14 +47,16 @@ def constants(tree: Any) -> dict[str, object]:
     for block in tree.find_all(jinja2.nodes.AssignBlock):
         if isinstance(block.target, jinja2.nodes.Name):
             parts = [part.data for part in block.find_all(jinja2.nodes.TemplateData)]
-            known[block.target.name] = "".join(parts)[:_LONGEST]
+            known[block.target.name] = "".join(parts)
     return known
 
 
 def fold(node: Any, known: dict[str, object]) -> object | None:
-    """The constant that an expression amounts to, None when it is none."""
+    """The constant that an expression amounts to, `TOO_MUCH`, or None when it is none."""
     try:
         value: object = _fold(node, known, 0)
+    except _TooMuchError:
+        return TOO_MUCH
     except (_UnknownError, ValueError, TypeError, IndexError, KeyError, OverflowError,
             AttributeError, MemoryError):  # fmt: skip
         return None
@@ -53,7 +65,7 @@ def fold(node: Any, known: dict[str, object]) -> object | None:
 
 def _fold(node: Any, known: dict[str, object], depth: int) -> Any:
     if depth > _DEEPEST:
-        raise _UnknownError
+        raise _TooMuchError
 
     def sub(inner: Any) -> Any:
         return _fold(inner, known, depth + 1)
@@ -65,6 +77,8 @@ def _fold(node: Any, known: dict[str, object], depth: int) -> Any:
         value = node.data
     elif kind == "Name" and node.name in known:
         value = known[node.name]
+        if value is TOO_MUCH:
+            raise _TooMuchError
     elif kind == "Neg":
         value = -sub(node.node)
     elif kind == "Concat":
@@ -76,7 +90,7 @@ def _fold(node: Any, known: dict[str, object], depth: int) -> Any:
     elif kind == "Mod" and isinstance(sub(node.left), str):
         value = _formatted(sub(node.left), sub(node.right))
     elif kind in ("List", "Tuple"):
-        value = [sub(item) for item in node.items[:100]]
+        value = [sub(item) for item in node.items]
     elif kind == "Getitem":
         value = _item(node, sub)
     elif kind == "Filter":
@@ -85,16 +99,16 @@ def _fold(node: Any, known: dict[str, object], depth: int) -> Any:
         value = _method(sub(node.node.node), node.node.attr, [sub(arg) for arg in node.args])
     else:
         raise _UnknownError
-    if isinstance(value, str) and len(value) > _LONGEST:
-        raise _UnknownError
+    if isinstance(value, str) and len(value) > _LONGEST and kind not in _WRITTEN:
+        raise _TooMuchError
     return value
 
 
 def _repeated(left: Any, right: Any) -> Any:
     if isinstance(left, int) and isinstance(right, (str, list)):
         left, right = right, left
-    if isinstance(right, int) and not 0 <= right * max(1, len(left)) <= _LONGEST:
-        raise _UnknownError
+    if isinstance(right, int) and right * max(1, len(left)) > _LONGEST:
+        raise _TooMuchError
     return left * right
 
 
@@ -137,7 +151,7 @@ def _method(value: Any, name: str, args: list[Any]) -> Any:
     if name == "format" and any(char in value for char in "!:[."):
         raise _UnknownError
     if name in ("replace", "zfill", "join") and sum(len(str(arg)) for arg in args) > _LONGEST:
-        raise _UnknownError
+        raise _TooMuchError
     if name == "zfill" or (name == "replace" and len(value) * (1 + len(args[1])) > 100_000):
-        raise _UnknownError
+        raise _TooMuchError
     return getattr(value, name)(*args)

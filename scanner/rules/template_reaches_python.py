@@ -5,7 +5,7 @@ Why it matters
     there, `__class__` leads to every class, and from there to a shell.
 Fires on
     Names with double underscores as attributes, items or strings, also where the template
-    puts them together from constants, the `attr` filter,
+    puts them together from constants, more of that than can be worked out, the `attr` filter,
     `lipsum`, `cycler` and `joiner` used as doors, templates that include others.
 Stays quiet on
     Loops, conditions, filters, `raise_exception`, `strftime_now`, macros, namespaces.
@@ -23,7 +23,7 @@ from scanner.facts import TemplateFact
 from scanner.findings import Confidence, Severity
 from scanner.patterns import pattern
 from scanner.rules import Message, Rule
-from scanner.rules._fold import constants, fold
+from scanner.rules._fold import TOO_MUCH, constants, fold
 
 _LONGEST = 1_000_000
 _INSIDE = pattern(
@@ -41,6 +41,9 @@ _DOORS = frozenset(
 )
 _ASSEMBLES = frozenset({"Add", "Concat", "Mul", "Mod", "Filter", "Getitem"})
 _TEXT_FILTERS = frozenset({"join", "replace", "reverse", "format", "lower", "upper", "string"})
+_MORE = Message(
+    text="the template assembles more text than is worked out", severity=Severity.MEDIUM
+)
 _OTHERS = ("Include", "Import", "FromImport", "Extends")
 
 
@@ -107,6 +110,9 @@ def _judge(node: Any, known: dict[str, object], *, printed: bool) -> Message | N
         value = fold(node, known)
         if isinstance(value, str) and _INSIDE.search(value):
             return Message(text=f"the template assembles the string {value[:60]!r}")
+        # A repetition alone holds nothing but itself; what is cut out of it may be anything.
+        if value is TOO_MUCH and kind != "Mul":
+            return _MORE
     if kind in _OTHERS:
         return Message(text="the template includes another", severity=Severity.MEDIUM)
     return None
@@ -123,6 +129,8 @@ def _looks_up(node: Any) -> bool:
 def _assembled(key: Any, known: dict[str, object]) -> Message | None:
     """An item that is looked up by a string put together on the way, which data never needs."""
     value = fold(key, known)
+    if value is TOO_MUCH:
+        return _MORE
     if isinstance(value, str):
         if _INSIDE.search(value):
             return Message(text=f"the template reaches for `{value[:60]}`")

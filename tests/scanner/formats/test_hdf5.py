@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
+from scanner.engine import Options, scan_bytes
+from scanner.limits import Limits
 from tests.builders.pickles import call, program, text
 from tests.scanner.told import CLEAN, ERROR, SHELL, SUSPICIOUS, assert_clean, rules, tell
 
@@ -110,3 +113,75 @@ def test_packed_weights_are_clean(shape: tuple[int, ...]) -> None:
     settings = {"compression": "gzip", "shuffle": True} if shape else {}
 
     assert_clean(made(lambda f: f.create_dataset("w", data=weights, **settings)), "hdf5")
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, 24 << 20, dtype="u1")
+
+
+def _late(file: Any, **options: Any) -> None:
+    data = np.zeros(40 << 20, dtype="u1")
+    data[-len(ACTS) - 5 : -5] = np.frombuffer(ACTS, dtype="u1")
+    file.create_dataset("x", data=data, **options)
+
+
+def _wide(file: Any) -> None:
+    data = np.zeros((3, 20 << 20), dtype="u1")
+    data[2, 7 : 7 + len(ACTS)] = np.frombuffer(ACTS, dtype="u1")
+    file.create_dataset("x", data=data, compression="gzip", chunks=(1, 1 << 20))
+
+
+def _large(file: Any) -> None:
+    file["noise"] = NOISE.view("f4")
+
+
+def _texts(file: Any) -> None:
+    _large(file)
+    file.create_dataset("x", data=[b"x" * 9] * 3_000 + [base64.b64encode(ACTS)],
+                        dtype=h5py.string_dtype())  # fmt: skip
+
+
+def _bytes(file: Any) -> None:
+    _large(file)
+    file["x"] = np.frombuffer(bytes(9) + ACTS, dtype="u1")
+
+
+def _attribute(file: Any) -> None:
+    for number in range(300):
+        file.attrs[f"a{number}"] = np.zeros(60_000, dtype="u1")
+    file.attrs["z"] = np.frombuffer(bytes(9) + ACTS, dtype="u1")
+
+
+def _attribute_texts(file: Any) -> None:
+    _large(file)
+    file.attrs["z"] = ["x" * 9, base64.b64encode(ACTS).decode()]
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [lambda file: _late(file, compression="gzip"), lambda file: _late(file, chunks=(1 << 20,)),
+     _wide, _texts, _bytes, _attribute, _attribute_texts],
+    ids=["packed", "chunked", "wide rows", "texts", "bytes", "attribute", "attribute texts"],
+)  # fmt: skip
+def test_a_pickle_far_inside_is_found(fill: Callable[[Any], object]) -> None:
+    assert "hidden-pickle" in rules(tell(made(fill), "model.h5"))
+
+
+def test_chunks_too_large_to_hold_are_said() -> None:
+    data = made(lambda file: _late(file, compression="gzip", chunks=(40 << 20,)))
+    result = scan_bytes(data, name="x.h5", options=Options(limits=Limits(slab_bytes=1 << 20)))
+
+    assert rules(result) == {"limit-reached", "malformed-file"}
+    assert result.verdict is SUSPICIOUS
+
+
+def test_large_packed_weights_are_clean() -> None:
+    weights = np.random.default_rng(1).standard_normal((6_000, 1_024)).astype("f4")
+
+    assert_clean(made(lambda f: f.create_dataset("w", data=weights, compression="gzip")), "hdf5")
+
+
+def test_a_dataset_that_was_declared_and_never_written_is_clean() -> None:
+    def fill(file: Any) -> None:
+        file.create_dataset("x", (100, 100), "u1", chunks=(10, 10), compression="gzip")
+
+    assert_clean(made(fill), "hdf5")

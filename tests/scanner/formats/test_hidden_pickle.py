@@ -15,7 +15,11 @@ import h5py
 import msgpack
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from scanner.engine import Options, scan_bytes
+from scanner.limits import LIMITS, Limits
 from tests.builders.pickles import call, program, text
 from tests.builders.wire import chunk, number
 from tests.builders.zips import plain
@@ -107,7 +111,6 @@ def test_many_beginnings_take_no_more_work_than_the_limit(
     piece: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One pass over each of them would be work that grows with the square of the size."""
-    from scanner.formats import hidden_pickle
     from scanner.pickles import machine
 
     done: list[int] = []
@@ -121,8 +124,111 @@ def test_many_beginnings_take_no_more_work_than_the_limit(
     monkeypatch.setattr(machine, "interpret", counted)
     tell(tensor(piece * 40_000))
 
-    assert sum(done) <= 2 * hidden_pickle._WORK
+    # Once to recognise it and once to read it.
+    assert sum(done) <= 2 * LIMITS.hidden_opcodes
 
 
 def test_a_pickle_behind_lines_of_others_is_found() -> None:
     assert "hidden-pickle" in rules(tell(tensor(b"ca\nb\n" * 2_000 + SHELL)))
+
+
+LONG = b"N0" * 5_000
+"""Opcodes that do nothing, more of them than any search that looks a little way would follow."""
+
+
+@pytest.mark.parametrize("name", ["text", "numbers"])
+def test_nothing_before_the_call_hides_it(name: str) -> None:
+    acts = b"\x80\x02" + LONG + SHELL
+    data = tensor(acts) if name == "numbers" else gguf(base64.b64encode(acts))
+
+    assert "hidden-pickle" in rules(tell(data))
+
+
+def test_decoys_before_it_do_not_hide_it() -> None:
+    decoys = b"\x80\x02}." * 2_000 + b"gASV" + b"A" * 40
+
+    assert "hidden-pickle" in rules(tell(tensor(decoys + ACTS[1])))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        base64.b64encode,
+        base64.encodebytes,
+        lambda data: json.dumps(base64.encodebytes(data).decode()).encode(),
+        lambda data: data.hex().encode(),
+        lambda data: "".join(f"\\x{byte:02x}" for byte in data).encode(),
+    ],
+    ids=["base64", "lines of base64", "escaped lines of base64", "hex", "escapes"],
+)
+@pytest.mark.parametrize("acts", ACTS, ids=["protocol 0", "protocol 2", "protocol 4"])
+def test_it_is_found_in_the_middle_of_long_text(
+    acts: bytes, written: Callable[[bytes], bytes]
+) -> None:
+    """Whatever the text is as a whole, and however far from both ends."""
+    prose = b"It is a long way to the middle. " * 50_000
+    result = tell(prose + b"'" + written(b"\x80\x02" + acts) + b"' " + prose, "notes.txt")
+
+    assert "hidden-pickle" in rules(result)
+    assert result.verdict is SUSPICIOUS
+
+
+def test_a_global_from_the_stack_needs_no_protocol() -> None:
+    acts = program(call("posix", "system", text("true")), protocol=4).removeprefix(b"\x80\x04")
+
+    assert "hidden-pickle" in rules(tell(tensor(acts)))
+
+
+def test_each_thing_called_is_told_once() -> None:
+    twice = ACTS[1] + program(call("builtins", "exec", text("1")), protocol=4) + ACTS[2]
+    told = [one for one in tell(tensor(twice)).findings if one.rule == "hidden-pickle"]
+
+    assert sorted(one.evidence["global"] for one in told) == ["builtins.exec", "posix.system"]
+
+
+def test_what_is_not_followed_is_said() -> None:
+    few = Options(limits=Limits(hidden_opcodes=10_000))
+    data = tensor(b"\x80\x02}." * 1_000 + ACTS[1])
+    result = scan_bytes(data, name="x.safetensors", options=few)
+
+    assert rules(result) == {"limit-reached"}
+    assert result.verdict is SUSPICIOUS
+
+
+def test_a_stack_of_plain_pickles_inside_is_left_alone() -> None:
+    inside = b"".join(pickle.dumps({"a": [number]}) for number in range(1_000))
+
+    assert tell(pickle.dumps({"all": inside})).verdict is CLEAN
+
+
+def test_what_the_pickle_itself_says_is_not_repeated() -> None:
+    for data in (SHELL + ACTS[1], pickle.dumps(1) + SHELL):
+        assert rules(tell(data)) == {"runs-shell"}
+
+
+def test_what_it_does_not_say_is_told_beside_it() -> None:
+    inside = program(call("builtins", "exec", text("1")), protocol=4)
+    acts = program(call("posix", "system", chunk_of(inside)), protocol=4)
+
+    assert {"runs-shell", "hidden-pickle"} <= rules(tell(acts))
+
+
+def chunk_of(data: bytes) -> bytes:
+    return b"B" + struct.pack("<I", len(data)) + data
+
+
+@given(st.text(st.sampled_from("gASVcos\nsystem()tRY3-_=+/0248xX\\ "), max_size=400))
+def test_text_of_any_kind_is_read_to_its_end(noise: str) -> None:
+    """Runs of letters that are no base64, hexadecimal of odd length, lines of names."""
+    assert rules(tell(noise.encode(), "x.txt")) & {"malformed-file", "limit-reached"} == set()
+
+
+@given(
+    before=st.text(st.sampled_from("abcXYZ019+/ \n"), max_size=80),
+    after=st.text(st.sampled_from("abcXYZ019+/ \n"), max_size=80),
+    acts=st.sampled_from(ACTS),
+)
+def test_base64_is_found_whatever_stands_before_it(before: str, after: str, acts: bytes) -> None:
+    text = before.encode() + base64.b64encode(acts) + b"\n" + after.encode()
+
+    assert "hidden-pickle" in rules(tell(text, "x.txt"))

@@ -107,3 +107,9 @@ def test_tables_of_toml_are_no_list() -> None:
     assert tell(b'[[package]]\nname = "a"\n', "poetry.lock").verdict is CLEAN
     assert tell(b"[[1, 2], [3]]", "a.json").format == "json"
     assert tell(b'[["a"', "a.json").verdict is ERROR
+
+
+def test_a_module_behind_many_others_is_told() -> None:
+    module = {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Pooling"}
+    document = [module] * 1_500 + [{**module, "type": "evil.Module"}]
+    assert "config-names-code" in rules(tell(json.dumps(document).encode(), "modules.json"))

@@ -49,3 +49,8 @@ def test_a_function_that_the_model_defines_is_no_foreign_operator() -> None:
 
 def test_a_foreign_operator_is_told() -> None:
     assert "embedded-code" in rules(tell(model(chunk(1, chunk(4, "Run") + chunk(7, "evil.ops")))))
+
+
+def test_a_path_that_climbs_only_after_a_long_way_is_told() -> None:
+    place = "a/" * 1_000 + "../" * 1_001 + "x"
+    assert "link-in-archive" in rules(tell(model(chunk(5, tensor(place))), "model.onnx"))

@@ -53,3 +53,14 @@ def test_a_prefixed_zip_is_both() -> None:
     result = tell(SHELL + plain({"a.txt": b"x"}))
     assert result.format == "pickle+zip"
     assert {"polyglot", "runs-shell"} <= rules(result)
+
+
+@pytest.mark.parametrize("idle", [b"N0", b"(1", b"]0"], ids=["none", "mark", "list"])
+def test_idle_opcodes_before_the_call_hide_nothing(idle: bytes) -> None:
+    """However many: what is text so far might be a pickle all the same."""
+    assert "runs-shell" in rules(tell(idle * 200_000 + SHELL, "notes.txt"))
+
+
+@pytest.mark.parametrize("letter", [b"N", b"(", b"]", b"}", b"2"])
+def test_letters_that_read_like_opcodes_are_text(letter: bytes) -> None:
+    assert tell(b"ACGT" * 10 + letter * 300_000 + b" ACGT\n", "sequence.txt").findings == ()

@@ -111,3 +111,23 @@ def test_lines_that_site_runs_are_code() -> None:
 
     assert tell(data, "x.pth").verdict is MALICIOUS
     assert_clean(b"/usr/lib/some folder\n../src\n", "text", "x.txt")
+
+
+LONG = b"# It is a long way to the end of this file.\n" * 50_000
+
+
+@pytest.mark.parametrize(
+    "line", [b"import os\n", b"from os import system\n", b"def f(x):\n    pass\n", b"exec(x)\n"]
+)
+def test_a_program_too_long_to_parse_is_told(line: bytes) -> None:
+    assert "limit-reached" in rules(tell(LONG + line, "notes"))
+
+
+def test_long_prose_is_text() -> None:
+    prose = LONG + b"Import duties (see above) are due from the class of 1984.\n"
+    assert_clean(prose, "text", "notes.txt")
+
+
+def test_a_dangerous_call_behind_many_others_is_found() -> None:
+    calls = "".join(f"a{number}()\n" for number in range(300))
+    assert tell(f"import os\n{calls}os.system('true')\n".encode()).verdict is MALICIOUS

@@ -9,6 +9,8 @@ import struct
 
 import pytest
 
+from scanner.engine import Options, scan_bytes
+from scanner.limits import Limits
 from tests.builders.wire import chunk, number
 from tests.builders.zips import plain
 from tests.scanner.told import CLEAN, MALICIOUS, SHELL, rules, tell
@@ -86,3 +88,28 @@ def test_words_and_settings_are_clean(carrier: str, value: bytes) -> None:
 
 def test_an_archive_in_metadata_is_judged_as_one() -> None:
     assert tell(gguf(plain({"x.pkl": SHELL}))).verdict is MALICIOUS
+
+
+@pytest.mark.parametrize("carrier", ["safetensors", "gguf", "onnx"])
+@pytest.mark.parametrize(
+    "value", [SHELL, b"import os\nos.system('true')\n"], ids=["pickle", "code"]
+)
+def test_neither_length_nor_number_of_values_hides_one(carrier: str, value: bytes) -> None:
+    prose = b"# It is a long way.\n" * 60_000
+    assert rules(tell(CARRIERS[carrier](prose + value))) & {"hidden-pickle", "embedded-code"}
+
+
+def test_a_value_in_a_list_of_a_large_gguf_is_found() -> None:
+    listed = struct.pack("<IQ", 8, 2) + struct.pack("<Q", 4) + b"word"
+    listed += struct.pack("<Q", len(SHELL)) + SHELL
+    key = struct.pack("<Q", 6) + b"tokens" + struct.pack("<I", 9)
+    data = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + key + listed
+    assert rules(tell(data + bytes(17 << 20))) == {"hidden-pickle"}
+
+
+def test_more_source_than_is_parsed_is_told() -> None:
+    header = {"__metadata__": {"a": "x = f(1)\n" * 90, "b": "x = f(2)\n" * 90}}
+    raw = json.dumps(header).encode()
+    few = Options(limits=Limits(source_bytes=1_000))
+    result = scan_bytes(len(raw).to_bytes(8, "little") + raw, options=few)
+    assert rules(result) == {"limit-reached"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scanner.engine import Options, scan_bytes
+from scanner.limits import Limits
 from tests.scanner.told import CLEAN, MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
 
 
@@ -46,3 +48,10 @@ def test_what_is_no_json_is_not_clean_under_its_name(data: bytes) -> None:
 
 def test_yaml_in_another_code_is_not_clean() -> None:
     assert "malformed-file" in rules(tell(b"a: \xe9\n", "config.yaml"))
+
+
+def test_utf_16_too_long_to_read_is_told() -> None:
+    few = Options(limits=Limits(json_bytes=1_000))
+    data = ("prose " * 1_000).encode("utf-16")
+    result = scan_bytes(data, name="notes.txt", options=few)
+    assert [finding.rule for finding in result.findings] == ["limit-reached"]

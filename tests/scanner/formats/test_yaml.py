@@ -68,3 +68,25 @@ def test_a_tag_for_what_starts_a_process_is_malicious(tag: str) -> None:
 )
 def test_tags_of_plain_data_and_prose_are_clean(text: str) -> None:
     assert tell(text.encode(), "x.yaml").verdict is CLEAN
+
+
+LONG = b"key: value\n" * 400_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"x: !!python/object:a.b {}\n", b"x: !custom {}\n", b"trust_remote_code: true\n",
+     b"%TAG !p! tag:example.org:\n"],
+    ids=["python", "custom", "key", "directive"],
+)  # fmt: skip
+def test_what_is_too_long_to_parse_and_says_something_is_no_clean_file(line: bytes) -> None:
+    assert rules(tell(LONG + line, "settings.yaml")) == {"limit-reached"}
+
+
+def test_long_data_without_tags_is_clean() -> None:
+    assert tell(LONG, "settings.yaml").verdict is CLEAN
+
+
+def test_so_many_keys_that_not_all_are_told() -> None:
+    many = b"module: x\n" * 10_001 + b"x: !!python/object/apply:os.system [x]\n"
+    assert "limit-reached" in rules(tell(many, "settings.yaml"))

@@ -84,3 +84,22 @@ def test_names_put_together_from_pieces_are_found(source: str) -> None:
 )  # fmt: skip
 def test_ordinary_arithmetic_on_text_is_left_alone(source: str) -> None:
     assert list(RULE.apply(TemplateFact(where=Where(), source=source))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ x[('a' * 30000 ~ '__cla' ~ 'ss__')[30000:]] }}",
+        "{{ x[" + "".join(f"'{letter}' + " for letter in "__cla" * 20) + "''] }}",
+        "{% set y = 'a' * 30000 ~ 'b' %}{{ x[y[3:]] }}",
+        "{{ x[[" + "'a', " * 200 + "'__cla' ~ 'ss__'][200]] }}",
+    ],
+    ids=["length", "depth", "name", "list"],
+)
+def test_more_than_can_be_worked_out_is_told(source: str) -> None:
+    assert [finding.severity for finding in said(source)] != []
+
+
+def test_a_long_prompt_is_left_alone() -> None:
+    prompt = "You are an assistant. " * 300
+    assert said("{% set p = '" + prompt + "' %}{{ p ~ 'Go on.' + x }}") == []
