@@ -7,6 +7,7 @@ the other subjects are the files in it. Whoever trusts the key can take the deci
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -139,23 +140,43 @@ def parse(payload: bytes) -> Claim:
 
 
 def _check_shape(predicate: Mapping[str, Any]) -> None:
-    """Compare with the published protocol buffer, which has one field unlike the specification.
+    """Compare with the published protocol buffer.
 
     Raises:
         ValueError: a field is unknown, or of another type.
     """
     from google.protobuf import json_format
-    from in_toto_attestation.predicates.vsa.v1.vsa_pb2 import VerificationSummary
 
-    # The specification's `verifiedLevels` is a list of words; the protocol buffer has one word.
-    levels = predicate["verifiedLevels"]
-    if not isinstance(levels, list) or not all(isinstance(level, str) for level in levels):
-        raise ValueError("`verifiedLevels` is no list of words")
-    known = {name: value for name, value in predicate.items() if name != "verifiedLevels"}
+    if not isinstance(predicate["verifiedLevels"], list):
+        raise ValueError("`verifiedLevels` is no list")  # the parser takes other sequences too
     try:
-        json_format.ParseDict(known, VerificationSummary())
+        json_format.ParseDict(predicate, message()())
     except json_format.Error as error:
         raise ValueError(str(error)) from error
+
+
+@functools.cache
+def message() -> Any:
+    """The published protocol buffer's class, as in-toto/attestation has it since its issue 425.
+
+    Releases of `in-toto-attestation` up to 0.9.3 were generated before: there
+    `verified_levels` is one string, where the specification always had a list of them. A
+    later release is taken as it is.
+    """
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+    from in_toto_attestation.predicates.vsa.v1 import vsa_pb2
+
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto.FromString(vsa_pb2.DESCRIPTOR.serialized_pb)
+    summary = next(one for one in file.message_type if one.name == "VerificationSummary")
+    next(one for one in summary.field if one.name == "verified_levels").label = field.LABEL_REPEATED
+    pool = descriptor_pool.DescriptorPool()
+    for needed in vsa_pb2.DESCRIPTOR.dependencies:
+        pool.AddSerializedFile(needed.serialized_pb)
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(
+        pool.FindMessageTypeByName(f"{file.package}.VerificationSummary")
+    )
 
 
 def _file(subject: dict[str, Any]) -> ArtifactFile:

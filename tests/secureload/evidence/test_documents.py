@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -20,6 +21,7 @@ from in_toto_attestation.v1.statement_pb2 import Statement as Message
 from model_signing import verifying
 
 from secureload import evidence
+from secureload.evidence import summary
 from secureload.flow import Need
 from secureload.sources import parse
 from tests.builders import models
@@ -43,9 +45,40 @@ def test_the_summary_is_as_the_specification_says(signed: Signed) -> None:
     statement = signed.evidence.statement("vsa.json")
     jsonschema.validate(statement, schemas.VSA)
     Statement.copy_from_pb(json_format.ParseDict(statement, Message())).validate()
-    # The protocol buffer has `verifiedLevels` as one word, where the specification has a list.
-    predicate = {k: v for k, v in statement["predicate"].items() if k != "verifiedLevels"}
-    json_format.ParseDict(predicate, VerificationSummary())
+    parsed = json_format.ParseDict(statement["predicate"], summary.message()())
+    assert list(parsed.verified_levels) == statement["predicate"]["verifiedLevels"]
+    assert json_format.MessageToDict(parsed)["inputAttestations"]
+
+
+def test_the_published_summary_differs_from_the_released_one_in_one_field() -> None:
+    released, published = VerificationSummary.DESCRIPTOR, summary.message().DESCRIPTOR
+    assert released.full_name == published.full_name
+    differing = {
+        one.name
+        for one, other in zip(released.fields, published.fields, strict=True)
+        if (one.name, one.number, one.type, one.is_repeated)
+        != (other.name, other.number, other.type, other.is_repeated)
+    }
+    # Empty once a release has the list, which the specification and the repository have.
+    assert differing <= {"verified_levels"}
+    assert published.fields_by_name["verified_levels"].is_repeated
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"verifiedLevels": "SECURELOAD_ADMITTED"},
+        {"verifiedLevels": [1]},
+        {"dependencyLevels": {"SLSA_BUILD_LEVEL_1": "many"}},
+        {"timeVerified": "yesterday"},
+        {"unheardOf": True},
+    ],
+    ids=str,
+)
+def test_the_published_summary_refuses_other_types(signed: Signed, change: dict[str, Any]) -> None:
+    predicate = signed.evidence.statement("vsa.json")["predicate"] | change
+    with pytest.raises(json_format.ParseError):
+        json_format.ParseDict(predicate, summary.message()())
 
 
 def test_the_provenance_is_as_the_specification_says(signed: Signed) -> None:
