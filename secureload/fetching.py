@@ -43,8 +43,10 @@ def resolve(within: Surroundings, source: Source) -> Listing:
     Raises:
         SecureloadError: it could not be asked.
     """
+    consult = within.policy.topics(source).hub_signals.consult
+    context = dataclasses.replace(within.connections, signals=consult == "always")
     with tracing.stage("resolve"):
-        listing = sources.resolve(source, within.connections)
+        listing = sources.resolve(source, context)
     if source.kind != "local":  # a folder is always there to be asked again
         within.cache.remember(listing)
     return listing
@@ -63,6 +65,7 @@ def attest(within: Surroundings, listing: Listing, work: Path) -> Attestation:
         within.trust,
         work / "git",
         offline=context.no_network,
+        now=within.keys_expire_by,
         seen=history.first_seen(within, listing.source),
     )
 
@@ -89,6 +92,7 @@ def fetch(
         detached,
         ignored=asked.ignored,
         ignore_unsigned=asked.ignore_unsigned,
+        now=within.keys_expire_by,
         seen=history.first_seen(within, listing.source),
     )
     return bound, snapshot

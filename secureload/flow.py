@@ -283,14 +283,14 @@ class Circumstances:
 
     `first_seen` is when this ledger met the commit, `now` the moment of the decision.
     `changed_ids` maps what identified the repository or its owner when first met, and is
-    another now, to (then, now). `licences` are those of the model card, None where there is
-    no card to read.
+    another now, to (then, now); None where the policy did not ask. `licences` are those of
+    the model card, None where there is no card to read.
     """
 
     now: datetime | None = None
     first_seen: datetime | None = None
     lineage: Lineage | None = None
-    changed_ids: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    changed_ids: Mapping[str, tuple[str, str]] | None = None
     licences: tuple[str, ...] | None = None
 
 
@@ -512,10 +512,23 @@ class CacheEntry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """How files were read: whether all of the commit, and what its pickles might name.
+
+    `profiles` and `allow` are those of the policy's topic `pickles`.
+    """
+
+    complete: bool
+    profiles: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Decided:
     """The outcome of one run of the gate up to the decision, allowed or not.
 
     `confinement` is the sandbox tier in which the files were read; `none` outside any.
+    `reading` is None where none was read.
     """
 
     listing: Listing
@@ -526,6 +539,7 @@ class Decided:
     approval: Approval | None
     confinement: str = "none"
     circumstances: Circumstances = field(default_factory=Circumstances)
+    reading: Reading | None = None
 
 
 def digest_of(files: Iterable[tuple[str, int, str]]) -> str:

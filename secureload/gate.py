@@ -47,6 +47,7 @@ from secureload.flow import (
     Decided,
     Listing,
     Need,
+    Reading,
     Source,
     Verdict,
 )
@@ -289,6 +290,11 @@ class Gate(Surroundings):
             approval=approval,
             confinement=confined.tier.value,
             circumstances=circumstances,
+            reading=Reading(
+                complete=snapshot is not None and len(snapshot.files) == len(listing.claims),
+                profiles=topics.pickles.profiles,
+                allow=topics.pickles.allow,
+            ),
         )
 
     def _find(self, key: AdmissionKey, source: Source, *, on_load: bool) -> CacheEntry | None:

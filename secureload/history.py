@@ -31,7 +31,7 @@ def commit_without_asking(within: Surroundings, source: Source) -> str | None:
 
 def note_head(within: Surroundings, listing: Listing | None) -> None:
     """Record where a branch or tag has come to, when that had been admitted by itself."""
-    if listing is None or not _moves(listing.source):
+    if listing is None or not moves(listing.source):
         return
     if within.cache.head(listing.source) != listing.commit:
         within.cache.admitted(listing)
@@ -39,7 +39,7 @@ def note_head(within: Surroundings, listing: Listing | None) -> None:
 
 def may_be_warm(within: Surroundings, source: Source, listing: Listing | None) -> bool:
     """False where the way of asking may be refused, whatever was admitted before."""
-    if not _moves(source):
+    if not moves(source):
         return True
     revision = within.policy.topics(source).revision
     if revision.require != "any":
@@ -62,7 +62,7 @@ def circumstances(within: Surroundings, listing: Listing, work: Path) -> Circums
     if source.kind == "local":
         return Circumstances(now=within.clock())
     lineage = None
-    if topics.revision.monotonic and _moves(source):
+    if topics.revision.monotonic and moves(source):
         lineage = _lineage(within, listing, work)
     return Circumstances(
         now=within.clock(),
@@ -70,7 +70,7 @@ def circumstances(within: Surroundings, listing: Listing, work: Path) -> Circums
             "commit", f"{source.kind}:{source.repository}@{listing.commit}"
         ),
         lineage=lineage,
-        changed_ids=_changed_ids(within, listing) if topics.owner.pin != "none" else {},
+        changed_ids=_changed_ids(within, listing) if topics.owner.pin != "none" else None,
     )
 
 
@@ -123,6 +123,6 @@ def _changed_ids(within: Surroundings, listing: Listing) -> dict[str, tuple[str,
     return changed
 
 
-def _moves(source: Source) -> bool:
+def moves(source: Source) -> bool:
     """Whether what was asked for may lead to another commit tomorrow: a branch, a tag."""
     return source.kind != "local" and not _COMMIT.fullmatch(source.revision or "")

@@ -26,7 +26,7 @@ class Surroundings:
 
     `token` is what `huggingface_hub` takes (a string, True, False or None), `cache_dir` the
     Hugging Face cache to look in, `offline` forbids the network. `clock` gives the time (UTC) by
-    which waivers expire and evidence is dated.
+    which keys and waivers expire, commits age and evidence is dated.
     """
 
     policy: Policy
@@ -40,6 +40,11 @@ class Surroundings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cache", TrustedCache.of(self.settings, clock=self.clock))
+
+    @property
+    def keys_expire_by(self) -> Callable[[], datetime] | None:
+        """The clock for gpg and ssh-keygen; None where it is the machine's, which they know."""
+        return None if self.clock is _utc_now else self.clock
 
     @property
     def trust(self) -> signatures.TrustRoots:
@@ -59,7 +64,6 @@ class Surroundings:
             offline=self.offline,
             cache_dir=self.cache_dir,
             progress=self.progress,
-            signals=self.policy.base.hub_signals.consult == "always",
             known_digest=self.cache.known_digest,
             remember_digest=self.cache.remember_digest,
         )

@@ -45,10 +45,11 @@ Examples:
   secureload policy test strict --ledger             what would strict refuse of what we have?
   secureload policy test ours.yaml --ledger --enforce
 
-Nothing is fetched or scanned again: the ledger has the findings. It does not have whether the
-files were confined, so `sandbox` refuses nothing here. `--enforce` judges a policy of mode
-`warn` or `audit` as if it enforced. Exit code 0 when every case is as expected and nothing that
-is admitted would be refused, else 1.
+Nothing is asked, fetched or scanned again: the ledger has who signed, what was found, when a
+commit was first met and what the hub said. Where a policy wants to know what was never
+recorded, the answer is `undecided`, with what is missing. `--enforce` judges a policy of mode
+`warn` or `audit` as if it enforced. Exit code 0 when every case is as expected and all that is
+admitted would be admitted again, else 1.
 
 \b
 A file of cases:
@@ -171,23 +172,30 @@ def _cases(paths: tuple[Path, ...], policy: Policy) -> Iterator[dict[str, Any]]:
 
 
 def _again(policy: Policy) -> Iterator[dict[str, Any]]:
-    from secureload.cache import TrustedCache
-    from secureload.convert.configs import MENDS
-    from secureload.policy import decide
+    import datetime as dt
 
-    for old in TrustedCache.of(Settings.from_environment()).decisions():
-        verdict, _ = decide(
-            old.verdict.subject, old.listing, old.attestation, old.snapshot, old.report, policy,
-            mended=MENDS, confined=True, today=policy.today,
-        )  # fmt: skip
-        before, now = old.verdict.decision.value, verdict.decision.value
-        problem = "" if now == "allow" or before != "allow" else f"admitted, would be {now}"
+    from secureload import replay
+    from secureload.cache import TrustedCache
+    from secureload.evidence import operator
+    from secureload.signatures import TrustRoots
+
+    settings = Settings.from_environment()
+    trust = TrustRoots.load(policy.trust_roots)
+    now = dt.datetime.now(dt.UTC)
+    signing = operator.configured(settings.home) is not None
+    for old in TrustedCache.of(settings).decisions():
+        found = replay.again(old, policy, trust, now=now, signing=signing)
+        before = old.verdict.decision.value
+        said = [str(reason) for reason in found.verdict.reasons]
+        if found.answer == "undecided":
+            said = [f"not known: {one}" for one in found.unknown]
+        differs = before == "allow" and found.answer != "allow"
         yield {
             "name": f"{old.verdict.subject} ({old.listing.commit[:18]})",
-            "verdict": now,
+            "verdict": found.answer,
             "before": before,
-            "problem": problem,
-            "reasons": [str(reason) for reason in verdict.reasons],
+            "problem": f"admitted, would be {found.answer}" if differs else "",
+            "reasons": said,
         }
 
 

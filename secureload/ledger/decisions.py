@@ -14,15 +14,18 @@ from scanner import FileResult, Finding, Report, Status
 from secureload.errors import IntegrityError
 from secureload.flow import (
     Attestation,
+    Circumstances,
     FileClaim,
     Link,
     Listing,
+    Reading,
     SignatureResult,
     SignatureStatus,
     Signer,
     Snapshot,
     Source,
     StoredFile,
+    Upstream,
     Verdict,
 )
 from secureload.ledger import tables
@@ -34,13 +37,17 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     signatures: tuple[SignatureResult, ...] = ()
     unsigned: tuple[str, ...] = ()
+    circumstances: Circumstances = Circumstances()
+    upstream: Upstream | None = None
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
     """One decision: what was asked, who signed, which files, what was found, the answer.
 
-    The snapshot's files are no longer there; its `root` is a name only.
+    The snapshot's files are no longer there; its `root` is a name only. `confinement` and
+    `reading` are as in `Decided`.
     """
 
     verdict_id: str
@@ -49,6 +56,9 @@ class Decision:
     report: Report
     verdict: Verdict
     decided_at: str
+    circumstances: Circumstances
+    confinement: str
+    reading: Reading | None
 
     @property
     def listing(self) -> Listing:
@@ -98,9 +108,9 @@ def _decision(session: Session, row: tables.Verdict) -> Decision:
         )
     )
     claims = tuple(FileClaim(path=file.path, size=file.size) for file in files)
-    listing = Listing(source=source, commit=row.commit, claims=claims)
     signed = session.get(tables.Attestation, row.id)
     said = msgspec.json.decode(signed.document, type=_Said) if signed else _Said()
+    listing = Listing(source=source, commit=row.commit, claims=claims, upstream=said.upstream)
     return Decision(
         verdict_id=row.id,
         attestation=Attestation(
@@ -115,6 +125,9 @@ def _decision(session: Session, row: tables.Verdict) -> Decision:
         report=Report(files=_results(session, row.id, files), ruleset=row.ruleset),
         verdict=msgspec.json.decode(row.document, type=Verdict),
         decided_at=row.decided_at,
+        circumstances=said.circumstances,
+        confinement=row.confinement,
+        reading=said.reading,
     )
 
 

@@ -444,6 +444,7 @@ def _attestation_row(verdict_id: str, decided: Decided) -> tables.Attestation:
         "detail": attestation.detail,
         "circumstances": decided.circumstances,
         "upstream": upstream,
+        "reading": decided.reading,
     }
     return tables.Attestation(
         verdict_id=verdict_id,

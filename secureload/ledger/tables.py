@@ -106,7 +106,7 @@ class Attestation(Base):
     fingerprint: Mapped[str | None] = mapped_column(index=True)
     document: Mapped[str]
     """Signer, signatures, chain and detail of a `flow.Attestation`, the circumstances of the
-    decision and what the hub said, in JSON."""
+    decision, what the hub said and how the files were read, in JSON."""
 
 
 class Blob(Base):

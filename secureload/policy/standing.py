@@ -67,7 +67,7 @@ def _owner(circumstances: Circumstances, topics: Topics) -> Iterator[Objection]:
     owner = topics.owner
     if owner.pin == "none":
         return
-    for what, (then, now) in sorted(circumstances.changed_ids.items()):
+    for what, (then, now) in sorted((circumstances.changed_ids or {}).items()):
         if now in owner.accept:
             continue
         whose = "the repository itself" if what == "repository" else "the account that owns it"

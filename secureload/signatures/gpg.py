@@ -113,13 +113,10 @@ def _refuse_killed(returncode: int | None) -> None:
 
 def _ask(payload: bytes, signature: bytes, trust: TrustRoots, now: datetime | None) -> _Answer:
     keys = trust.of("openpgp")
-    options = list(_OPTIONS)
-    if now is not None:
-        options.append(f"--faked-system-time={now.astimezone(UTC):%Y%m%dT%H%M%S}!")
     with tempfile.TemporaryDirectory(prefix="secureload-gpg-") as home:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": home}
         try:
-            gpg = _bounded()(gnupghome=home, options=options, env=environment)
+            gpg = _bounded()(gnupghome=home, options=list(_OPTIONS), env=environment)
         except (OSError, ValueError) as error:
             raise ToolError(
                 f"gpg does not start: {error}", hint="install GnuPG 2.2 or newer (Debian: gnupg)"
@@ -136,6 +133,9 @@ def _ask(payload: bytes, signature: bytes, trust: TrustRoots, now: datetime | No
                     f"gpg does not take the trust roots' keys {', '.join(sorted(missing))}",
                     hint="`gpg --show-keys FILE` says what is wrong with them",
                 )
+        # Only now: gpg imports no key that is newer than what it takes for today.
+        if now is not None:
+            gpg.options.append(f"--faked-system-time={now.astimezone(UTC):%Y%m%dT%H%M%S}!")
         detached = Path(home, "signature.asc")
         detached.write_bytes(signature)
         result = gpg.verify_data(str(detached), payload)

@@ -53,7 +53,9 @@ def resolve(source: Source, ctx: Context) -> Listing:
     if asked and _COMMIT.fullmatch(asked) and asked != commit:
         raise SourceError(f"{source}: the server answers with another commit, {commit}")
     listed = base.listing(source, commit, _tree(f"{model}/tree/{commit}", source, ctx))
-    return replace(listed, upstream=signals.read(info, datetime.now(UTC)))
+    upstream = signals.read(info, datetime.now(UTC))
+    # Not asked is another thing than asked and not told.
+    return replace(listed, upstream=upstream if ctx.signals else replace(upstream, signal=None))
 
 
 def remote(listing: Listing, ctx: Context) -> GitRemote:

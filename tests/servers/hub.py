@@ -82,7 +82,7 @@ class LocalHub:
     """Redirect LFS files to another host name, as the Hub does."""
     requests: list[Seen] = field(default_factory=list)
     says: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What else the API says of a repository, or says otherwise."""
+    """What else the API says of a repository, or says otherwise; its scan only when asked."""
     _faults: list[_Fault] = field(default_factory=list)
     _gates: dict[str, _Gate] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -305,6 +305,9 @@ class _Handler(BaseHTTPRequestHandler):
                     sibling["lfs"] = lfs | {"pointerSize": entry.pointer_size}
             siblings.append(sibling)
         gate = self.hub._gates.get(name)
+        says = dict(self.hub.says.get(name, {}))
+        if "securityStatus=true" not in self.query:
+            says.pop("securityRepoStatus", None)
         self._json(
             {
                 "_id": "0" * 24,
@@ -322,7 +325,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "createdAt": "2024-01-01T00:00:00.000Z",
                 "lastModified": "2024-01-01T00:00:00.000Z",
                 "siblings": siblings,
-                **self.hub.says.get(name, {}),
+                **says,
             }
         )
 

@@ -86,3 +86,23 @@ def test_what_would_be_refused_is_known_before_enforcing(shell: Shell, tmp_path:
         assert said.code == 1
         assert "admitted, would be deny" in said.out
         assert "unrecognised-content" in said.out
+
+
+def test_what_was_never_asked_is_undecided_and_not_as_expected(
+    shell: Shell, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    (model / "other").mkdir(parents=True)
+    for name, data in {**MODEL, "other/weights.bin": b"never read"}.items():
+        (model / name).write_bytes(data)
+    ours = tmp_path / "ours.yaml"
+    ours.write_text(HEAD + "spec: {scope: all}\n")
+    assert shell("admit", model).code == 0
+
+    said = shell("policy", "test", ours, "--ledger")
+
+    assert said.code == 1
+    assert "admitted, would be undecided" in said.out
+    assert "not known: spec.scope: some files of the commit were not read" in said.out
+    (result,) = shell("policy", "test", ours, "--ledger", "--format", "json").json["results"]
+    assert (result["before"], result["verdict"]) == ("allow", "undecided")
