@@ -1,7 +1,7 @@
 """The command line: `secureload VERB ...`; each verb is a module of its name.
 
-What is here imports nothing: a scan begins its worker first, which then starts up while this
-process reads the rest of the command line. `verbs` has the parser.
+What is here imports nothing: a scan or conversion begins its worker first, which then starts up
+while this process reads the rest of the command line. `verbs` has the parser.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # What a verb imports and reads lives until it ends: look for cycles less often.
     gc.set_threshold(50_000)
     try:
-        if _scans(sys.argv[1:] if arguments is None else arguments):
-            from secureload.sandbox import worker
-
-            worker.begin()
+        _begin(sys.argv[1:] if arguments is None else arguments)
         code = answer(arguments)
     except KeyboardInterrupt:  # before there is anybody to say so
         code = 130
@@ -38,12 +35,18 @@ def answer(arguments: Sequence[str] | None = None) -> int:
     return verbs.answer(arguments)
 
 
-def _scans(arguments: Sequence[str]) -> bool:
-    """Whether a worker will be wanted here, as far as the verb tells; the parser has the say."""
-    return (
-        list(arguments[:1]) == ["scan"]
-        and not {"-h", "--help"} & set(arguments)
-        and not os.environ.get("SECURELOAD_SERVER")
-        and hasattr(os, "fork")
-        and len(sys._current_frames()) == 1
-    )
+def _begin(arguments: Sequence[str]) -> None:
+    """Begin the worker that will be wanted, as far as the verb tells; the parser has the say."""
+    verb = arguments[0] if arguments else ""
+    if verb not in ("scan", "convert") or not {"-h", "--help", "--verify"}.isdisjoint(arguments):
+        return
+    if not hasattr(os, "fork") or len(sys._current_frames()) > 1:
+        return
+    if verb == "convert":
+        from secureload.sandbox import conversions, worker
+
+        worker.begin(conversions.PathConversion)
+    elif not os.environ.get("SECURELOAD_SERVER"):
+        from secureload.sandbox import jobs, worker
+
+        worker.begin(jobs.Scanning)

@@ -115,6 +115,13 @@ class PathConversion:
         """Read the source, write the output folder."""
         return _confines(self.readable, (self.staging,), self.total, self.memory_bytes)
 
+    @classmethod
+    def prepare(cls) -> None:
+        """Import the converter."""
+        import ctypes  # noqa: F401  for the one call that begins writing
+
+        import secureload.convert.path  # noqa: F401
+
     def work(self, channel: Channel) -> None:
         """Convert, and say what was made."""
         from secureload.convert.path import make_path

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from scanner.engine import Found, Options, examine
+from scanner.engine import Found, Options, examine, prepare
 from scanner.frozen import dataclass
 from secureload.sandbox.limits import LIMITS
 from secureload.sandbox.lockdown import Confines, Tier
@@ -34,6 +34,14 @@ class Job(Protocol):
 
     def work(self, channel: Channel) -> None:
         """Do it, inside the worker."""
+
+
+class EarlyJob(Job, Protocol):
+    """A job whose worker can begin before it is known what is to be done."""
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Import what the work takes, before the worker is locked in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +77,11 @@ class Scanning:
             file_bytes=expanded,
             cpu_seconds=LIMITS.cpu_seconds,
         )
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Import the scanner's common readers."""
+        prepare(common=True)
 
     def work(self, channel: Channel) -> None:
         """Answer each `Found` with a `FileResult`."""

@@ -15,10 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn, Protocol, TypeAlias, TypeVar
 
-from scanner.engine import prepare
 from secureload.errors import SecureloadError
 from secureload.sandbox import lockdown
-from secureload.sandbox.jobs import Hello, Job, Scanning
+from secureload.sandbox.jobs import EarlyJob, Hello, Job
 from secureload.sandbox.limits import LIMITS, Limits
 from secureload.sandbox.lockdown import Tier, lock
 from secureload.sandbox.wire import Channel, LostError
@@ -208,15 +207,16 @@ class _Early:
 
     def __init__(self) -> None:
         self._begun: tuple[_Child, int, int] | None = None
+        self._kind: type[EarlyJob] | None = None
 
-    def begin(self) -> None:
+    def begin(self, kind: type[EarlyJob]) -> None:
         if self._begun is None:
             with contextlib.suppress(SandboxError):  # whoever needs one says so
-                self._begun = _fork(_await)
+                self._begun, self._kind = _fork(partial(_await, kind)), kind
 
     def take(self, job: Job) -> tuple[_Child, int, int] | None:
         """Give the worker its job; None where there is none, or none for such a job."""
-        if self._begun is None or not isinstance(job, Scanning):
+        if self._begun is None or type(job) is not self._kind:
             return None
         begun, self._begun = self._begun, None
         with contextlib.suppress(LostError):  # then the worker's end is told by whoever listens
@@ -236,13 +236,13 @@ class _Early:
 _early = _Early()
 
 
-def begin() -> None:
-    """Begin a worker that imports the scanner while this process finds out what is to be scanned.
+def begin(kind: type[EarlyJob]) -> None:
+    """Begin a worker that prepares for a kind of job while this process finds out which it is.
 
-    The next `fork` for a scan gives it the job; `end` ends it where there was none. This
-    process must have one thread.
+    The next `fork` for such a job gives it to this worker; `end` ends it where there was none.
+    This process must have one thread.
     """
-    _early.begin()
+    _early.begin(kind)
 
 
 def end() -> None:
@@ -250,7 +250,7 @@ def end() -> None:
     _early.end()
 
 
-def _await(incoming: int, outgoing: int) -> NoReturn:
+def _await(kind: type[EarlyJob], incoming: int, outgoing: int) -> NoReturn:
     """Be a worker that was begun early: import what is ours, then take a job and do it.
 
     It reads nothing but what its parent sends, and ends with its parent. Never returns.
@@ -260,8 +260,8 @@ def _await(incoming: int, outgoing: int) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         lockdown.close_all_but(frozenset((incoming, outgoing)))
         lockdown.prepare()
-        prepare(common=True)
-        run(Channel(incoming, outgoing).receive(Scanning), incoming, outgoing)
+        kind.prepare()
+        run(Channel(incoming, outgoing).receive(kind), incoming, outgoing)
     except LostError:
         code = 0
     finally:

@@ -12,9 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import scanner
+from secureload.convert import convert_path
 from secureload.sandbox import Sandbox, Tier, worker
+from secureload.sandbox.conversions import PathConversion
+from secureload.sandbox.jobs import Scanning
 from tests.secureload.cli.shell import EVIL, ROOT
 
 
@@ -40,7 +45,7 @@ def test_it_takes_the_first_job_and_later_ones_get_their_own(tmp_path: Path) -> 
     scratch.mkdir(exist_ok=True)
     plain = scanner.scan([tmp_path])
     before = children()
-    worker.begin()
+    worker.begin(Scanning)
     (begun,) = children() - before
     used: list[int] = []
 
@@ -64,7 +69,7 @@ def test_it_is_confined_as_any_other(tmp_path: Path) -> None:
     tiers = []
     for begin in (False, True):
         if begin:
-            worker.begin()
+            worker.begin(Scanning)
         confined = Sandbox(worker.fork, tmp_path)
         scanner.scan([tmp_path / "a.pkl"], examine=confined.examine)
         tiers.append(confined.tier)
@@ -72,10 +77,34 @@ def test_it_is_confined_as_any_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("descriptors")
+def test_a_conversion_takes_one_that_was_begun_for_it_and_no_other(tmp_path: Path) -> None:
+    source = tmp_path / "pytorch_model.bin"
+    torch.save({"weight": torch.arange(6.0)}, source)
+    for kind, taken in ((PathConversion, True), (Scanning, False)):
+        worker.end()
+        before = children()
+        worker.begin(kind)
+        (begun,) = children() - before
+        used: list[int] = []
+
+        def spawn(job: worker.Job, used: list[int] = used) -> worker.Worker:
+            started = worker.fork(job)
+            used.append(started._process.pid)
+            return started
+
+        confined = Sandbox(spawn, tmp_path)
+        target = tmp_path / f"{kind.__name__}.safetensors"
+        convert_path(source, target, through=confined.make_path)
+        assert load_file(target)["weight"].tolist() == [0, 1, 2, 3, 4, 5]
+        assert (used == [begun]) is taken
+        assert (begun in children()) is not taken
+
+
+@pytest.mark.usefixtures("descriptors")
 def test_without_a_job_it_ends() -> None:
     before = children()
-    worker.begin()
-    worker.begin()
+    worker.begin(Scanning)
+    worker.begin(Scanning)
     assert len(children() - before) == 1
     worker.end()
     worker.end()
@@ -86,7 +115,7 @@ def test_without_a_job_it_ends() -> None:
 def test_a_lost_one_is_said_and_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(EVIL)
     before = children()
-    worker.begin()
+    worker.begin(Scanning)
     (begun,) = children() - before
     os.kill(begun, signal.SIGKILL)
     confined = Sandbox(worker.fork, tmp_path)
@@ -145,6 +174,9 @@ def gone(pid: int) -> bool:
         (["scan", "--exclude", "*", "policies"], 2),
         (["scan", "policies"], 0),
         (["scan", "--jobs", "3", "policies"], 0),
+        (["convert"], 2),
+        (["convert", "/nothing/there", "/nothing/made.safetensors"], 2),
+        (["convert", "policies", "policies"], 2),
     ],
     ids=lambda it: " ".join(it) if isinstance(it, list) else None,
 )
@@ -160,7 +192,14 @@ def test_the_command_line_leaves_none_behind(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["scan", "--help"], ["rules", "list"], ["--version"], ["policy", "show"]],
+    [
+        ["scan", "--help"],
+        ["convert", "--help"],
+        ["convert", "--verify"],
+        ["rules", "list"],
+        ["--version"],
+        ["policy", "show"],
+    ],
     ids=" ".join,
 )
 def test_no_other_verb_begins_one(tmp_path: Path, arguments: list[str]) -> None:
