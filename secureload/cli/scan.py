@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -196,6 +196,7 @@ def _scan(
 
 def _piped(confined: Sandbox, digest: bool, **options: Any) -> FileResult:
     """Scan what comes through standard input."""
+    import shutil
     import tempfile
 
     from scanner import scan
@@ -249,6 +250,17 @@ def _suppress(
     return report
 
 
+def _columns() -> int:
+    """As `shutil.get_terminal_size`, whose module imports three compressors."""
+    with contextlib.suppress(KeyError, ValueError):
+        if (told := int(os.environ["COLUMNS"])) > 0:
+            return told
+    if sys.__stdout__ is not None:
+        with contextlib.suppress(ValueError, OSError):
+            return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80
+    return 80
+
+
 def _render(
     format_: str,
     report: Report,
@@ -270,7 +282,7 @@ def _render(
         policy_digest=policy.id.digest,
         reasons=tuple(str(reason) for reason in judgement.reasons),
         colour=colour,
-        width=shutil.get_terminal_size().columns,
+        width=_columns(),
         version=version() if format_ in ("sarif", "junit") else "0",
         pages=pages,
     )

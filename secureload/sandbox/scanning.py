@@ -6,11 +6,11 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from scanner import FileResult
 from scanner.engine import Found, Options, failed, ruleset
+from scanner.frozen import dataclass
 from scanner.patterns import pattern
 from secureload.sandbox.limits import Limits
 from secureload.sandbox.wire import LostError
@@ -20,7 +20,7 @@ _SHA256 = pattern(r"[0-9a-f]{64}")
 _RULE = pattern(r"[a-z0-9-]{1,100}")
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Busy:
     """A worker with the file it reads, and when it must have spoken."""
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 import sys
 from collections.abc import Iterable, Mapping
@@ -100,7 +99,7 @@ _Instruction = tuple[int, int, int, int]
 
 def available() -> bool:
     """Whether this kernel takes filters, and this machine's system calls are known here."""
-    if sys.platform != "linux" or platform.machine() not in _MACHINES:
+    if sys.platform != "linux" or os.uname().machine not in _MACHINES:
         return False
     # With no filter given, a kernel that has the mode finds the address bad; others know none.
     return _set(None) == errno.EFAULT
@@ -114,7 +113,7 @@ def restrict() -> None:
     Raises:
         OSError: the kernel refuses.
     """
-    code = program(platform.machine(), os.getpid())
+    code = program(os.uname().machine, os.getpid())
     packed = b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
     held = ctypes.create_string_buffer(packed, len(packed))
     failed = _set(_Program(length=len(code), filter=ctypes.addressof(held)))
