@@ -229,11 +229,12 @@ def _matches(path: str, globs: Sequence[str]) -> bool:
 
 
 def prepare(*, common: bool = False) -> None:
-    """Import every reader and rule now, not when a file needs it.
+    """Import every reader, rule and allowlist now, not when a file needs it.
 
     `common` leaves out the readers that only a file with their first bytes needs.
     """
     from scanner.formats import candidates, formats
+    from scanner.pickles.allowlist import default_allowlist
     from scanner.rules import rules
 
     if common:
@@ -241,6 +242,7 @@ def prepare(*, common: bool = False) -> None:
     else:
         formats()
     rules()
+    default_allowlist()
 
 
 def failed(found: Found, why: str, *, size: int = 0) -> FileResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -86,6 +85,8 @@ def fingerprint(sha256: str, finding: Finding) -> str:
     What is named is the file, the rule, the member, and the global if the finding is about
     one: two findings that differ only in their place have one name.
     """
+    import hashlib  # loads OpenSSL, which a scan without findings does not wait for
+
     about = finding.evidence.get("global") or finding.message
     parts = (sha256, finding.rule, finding.where.member or "", str(about))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
