@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secureload.evidence.statement import uri_of
@@ -39,7 +40,8 @@ def make(key: AdmissionKey, artifact: Artifact, *, version: str, at: datetime) -
     ]
     model = Component(
         type=ComponentType.MACHINE_LEARNING_MODEL,
-        name=source.repository,
+        # Of a local folder only its own name: where it lay is nobody else's business.
+        name=Path(source.location).name if source.kind == "local" else source.repository,
         version=key.commit,
         bom_ref=address,
         purl=PackageURL.from_string(address) if address.startswith("pkg:") else None,

@@ -25,10 +25,10 @@ _IGNORED = (".git", ".gitattributes", ".github", ".gitignore")
 """What the specification's reference tool ignores in the model's folder, whatever is signed."""
 
 
-def make(files: Sequence[ArtifactFile], name: str, operator: Operator) -> bytes:
-    """The Sigstore bundle; `name` is what the model is called in it."""
+def make(files: Sequence[ArtifactFile], repository: str, operator: Operator) -> bytes:
+    """The Sigstore bundle; the model is called by the last part of its repository's name."""
     signed = [file for file in files if PurePosixPath(file.path).parts[0] not in _IGNORED]
-    ordered = sorted(signed, key=lambda file: PurePosixPath(file.path))
+    ordered = sorted(signed, key=lambda file: file.path)
     root = hashlib.sha256(b"".join(bytes.fromhex(file.sha256) for file in ordered)).hexdigest()
     predicate = {
         "serialization": {
@@ -41,6 +41,7 @@ def make(files: Sequence[ArtifactFile], name: str, operator: Operator) -> bytes:
             {"name": file.path, "algorithm": "sha256", "digest": file.sha256} for file in ordered
         ],
     }
+    name = PurePosixPath(repository).name
     payload = statement([resource(name, sha256=root)], PREDICATE, predicate)
     hint = hashlib.sha256(operator.public).hexdigest()
     envelope = seal(payload, operator)

@@ -161,6 +161,23 @@ def test_the_bill_of_materials_tells_what_the_model_was(signed: Signed) -> None:
     assert listed == {file.path: file.sha256 for file in signed.entry.files}
 
 
+def test_only_the_summary_says_where_a_local_folder_lay(signed: Signed) -> None:
+    folder = Path(signed.entry.source.location)
+    telling = {name for name in signed.evidence.names if str(folder.parent) in plain(signed, name)}
+    assert telling == {"vsa.json"}
+    assert json.loads(signed.evidence.read("bom.json"))["metadata"]["component"]["name"] == (
+        folder.name
+    )
+
+
+def plain(signed: Signed, name: str) -> str:
+    """A document with what is inside its envelope."""
+    text = signed.evidence.read(name).decode()
+    if name == "bom.json":
+        return text
+    return text + json.dumps(signed.evidence.statement(name))
+
+
 def test_the_model_signing_library_verifies_the_admitted_folder(
     signed: Signed, tmp_path: Path
 ) -> None:
@@ -212,3 +229,17 @@ def test_a_model_that_was_safe_already_leaves_evidence_too(tmp_path: Path) -> No
     text = found.read("bom.json").decode()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     verify(Signed(home=home, entry=entry, evidence=found), entry.path, tmp_path)
+
+
+def test_the_model_signature_lists_files_as_the_specification_orders_them(tmp_path: Path) -> None:
+    files = models.safe() | dict.fromkeys(("a.json", "a/b.json", "a-b.json", "é.json"), b"{}\n")
+    home = samples.home(tmp_path / "home")
+    source = parse(str(samples.folder(tmp_path / "model", files)))
+    entry = home.gate().admit(source, Need(purpose="everything"))
+    found = Signed(home=home, entry=entry, evidence=evidence.of(entry))
+    statement = found.evidence.statement("model.sig")
+    names = [one["name"] for one in statement["predicate"]["resources"]]
+    assert names == sorted(names)  # by code point
+    assert names[:3] == ["a-b.json", "a.json", "a/b.json"]
+    assert statement["subject"][0]["name"] == "model"
+    verify(found, entry.path, tmp_path)
