@@ -6,7 +6,6 @@ from scanner.facts import CodeFact
 from scanner.formats import Format, Read
 from scanner.formats._scripts import language_by_name
 from scanner.formats._text import is_legacy_text, is_text
-from scanner.formats.python import recognise as is_python
 from scanner.reader import Blob
 
 _MAGIC = {
@@ -30,7 +29,11 @@ def language(blob: Blob) -> str:
         return "python-bytecode"
     if head[:2] == b"#!" and is_text(blob):
         # What Python's reader understands is no second program.
-        return "" if b"python" in head.partition(b"\n")[0] and is_python(blob) else "shell"
+        if b"python" not in head.partition(b"\n")[0]:
+            return "shell"
+        from scanner.formats.python import recognise as is_python
+
+        return "" if is_python(blob) else "shell"
     named = language_by_name(blob.name)
     return named if named and (is_text(blob) or is_legacy_text(blob.head(1 << 20))) else ""
 

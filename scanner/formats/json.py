@@ -102,9 +102,10 @@ def recognise(blob: Blob) -> bool:
 
 
 def _plausible(word: bytes) -> bool:
-    if word[:2] == b"[[":
-        # Tables of TOML begin like lists of lists.
-        return _plausible(word[1:])
+    # Tables of TOML begin like lists of lists; what is all brackets may be a deep list.
+    inner = word.lstrip(b"[")
+    if word[:2] == b"[[" and inner:
+        return _plausible(b"[" + inner)
     rest = word[1:].lstrip()
     if word[:1] == b"{":
         return rest[:1] in (b'"', b"}")

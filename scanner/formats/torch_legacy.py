@@ -15,7 +15,8 @@ from scanner.formats import Format, Read, _torch_legacy
 from scanner.formats.pickle import interpreted, second
 from scanner.frozen import replace
 from scanner.pickles.persistent import torch as torch_ids
-from scanner.pickles.values import Global, ListValue, Value
+from scanner.pickles.storages import WIDTHS
+from scanner.pickles.values import Global, ListValue, Persistent, Value
 from scanner.reader import Blob
 
 
@@ -25,8 +26,9 @@ def read(blob: Blob) -> Read:
 
     def note(pid: Value, offset: int) -> tuple[str | None, Value]:
         objection, value = torch_ids(pid, offset)
-        if objection is None and isinstance(pid, tuple) and isinstance(pid[1], Global):
-            widths[_key(pid[2])] = _torch_legacy.WIDTHS.get(pid[1].name, 0)
+        storage = objection is None and isinstance(value, Persistent)
+        if storage and isinstance(pid, tuple) and isinstance(pid[1], Global):
+            widths[_key(pid[2])] = WIDTHS.get(pid[1].name, 0)
         return objection, value
 
     seen = interpreted(blob, persistent_ids=note, pickles=5)

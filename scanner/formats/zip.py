@@ -16,12 +16,12 @@ from scanner.formats import Format, Read, tar
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._sevenzip import MAGIC as SEVENZIP
 from scanner.formats._sevenzip import packed_span
-from scanner.formats._torch_legacy import WIDTHS
 from scanner.formats._zstd import unzstd
 from scanner.formats.hidden_pickle import hidden
 from scanner.formats.pickle import interpreted, second
 from scanner.patterns import pattern
 from scanner.pickles.persistent import torch as torch_ids
+from scanner.pickles.storages import WIDTHS
 from scanner.pickles.values import Global, Value
 from scanner.reader import (
     Blob,

@@ -27,9 +27,13 @@ from scanner.pickles.values import (
 
 PROFILES: Final = (
     "torch", "numpy", "python_data", "sklearn", "pandas", "boosting", "torch_training",
-    "torch_modules",
+    "torch_modules", "gensim",
 )  # fmt: skip
 """The profiles that are in force by default: all whose entries are harmless while loading."""
+
+
+CALLED_ONLY: Final = "called-only"
+"""The kind of a function that is harmless where it is called, and may not be handed on."""
 
 
 class Entry:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from scanner.facts import CallFact, Fact, ImportFact, PersistentIdFact, StateFact
 from scanner.findings import Where
-from scanner.pickles.allowlist import Allowlist
+from scanner.pickles.allowlist import CALLED_ONLY, Allowlist
 from scanner.pickles.ledger import Ledger, Stopped
 from scanner.pickles.persistent import PersistentPolicy
+from scanner.pickles.source import Source
 from scanner.pickles.values import (
     Call,
     DictValue,
@@ -25,8 +26,16 @@ from scanner.pickles.values import (
 Trace = Callable[[int, str, Value], None]
 
 
+_MOST_LOOKED = 4_000_000
+"""Values looked at for a function that is handed on, in one stream."""
+_CARRIES = "_load_from_bytes"
+"""A function of torch's that unpickles the bytes it is called with."""
+
+
 class Effects:
     """Notes what a pickle does; `at` is the opcode being read, `shift` what offsets lack."""
+
+    data: Source
 
     def __init__(
         self,
@@ -47,6 +56,9 @@ class Effects:
         self.at = 0
         self.created = 0
         self.globals: dict[tuple[str, str], Global] = {}
+        self.storages: dict[int, str | None] = {}
+        self.named: set[Global] = set()
+        self.looked = 0
 
     def problem(self, kind: str, message: str, offset: int, *, fatal: bool = True) -> None:
         """Note what is wrong at an offset of the data being read."""
@@ -64,6 +76,8 @@ class Effects:
         if known is None:
             known = self.globals[key] = Global(module, name, offset + self.shift)
         objection = self.allowlist.judge_import(known)
+        if objection is None and self.allowlist.kind(known) == CALLED_ONLY:
+            self.named.add(known)
 
         def make(where: Where, count: int) -> Fact:
             return ImportFact(
@@ -106,6 +120,10 @@ class Effects:
         if type(args) is not tuple:
             args = _iterated(args)
         objection = self.allowlist.judge_call(function, args, kwargs, opcode)
+        if objection is None and type(function) is Global and function.name == _CARRIES:
+            objection = self.carried(args)
+        if self.named and objection is None:
+            objection = self.handed_on(args) or self.handed_on(kwargs)
         name = callee(function)
         key = ("call", name, objection)
         known = self.ledger.seen.get(key)
@@ -132,11 +150,51 @@ class Effects:
             self.trace(offset + self.shift, opcode, call)
         return call
 
+    def handed_on(self, value: Value) -> str | None:
+        """Return why what an object is given holds a function that is judged by its arguments.
+
+        Such a function is harmless where the pickle calls it. Whoever is given it may call it
+        with other arguments.
+        """
+        pending = [value]
+        seen: set[int] = set()
+        while pending:
+            item = pending.pop()
+            if isinstance(item, Global):
+                if item in self.named:
+                    return f"it is given `{item.dotted}`, and may call it"
+                continue
+            inner = item.items if isinstance(item, SetValue) else item
+            if isinstance(inner, (tuple, list)) and id(inner) not in seen:
+                seen.add(id(inner))
+                self.looked += len(inner)
+                if self.looked > _MOST_LOOKED:
+                    return "it is given more than could be looked through"
+                pending.extend(inner)
+        return None
+
+    def carried(self, args: Value) -> str | None:
+        """Return why the bytes that a call takes are no storage of torch's, or None."""
+        from scanner.pickles import storages
+
+        content = args[0] if isinstance(args, tuple) and args else None
+        if isinstance(content, bytes):
+            return storages.objection(content, 0, len(content), self.allowlist)
+        if not isinstance(content, Span):
+            return "its bytes are computed"
+        start = content.offset - self.shift
+        if start not in self.storages:
+            stop = start + content.length
+            self.storages[start] = storages.objection(self.data, start, stop, self.allowlist)
+        return self.storages[start]
+
     def changed(
         self, target: Value, state: Value, objection: str | None, opcode: str, offset: int
     ) -> None:
         """Note that the pickle changes an object that is no plain container."""
         name = callee(target.function if isinstance(target, Call) else target)
+        if self.named and objection is None:
+            objection = self.handed_on(state)
 
         def make(where: Where, count: int) -> Fact:
             return StateFact(

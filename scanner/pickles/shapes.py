@@ -346,8 +346,21 @@ def nested_array(args: Args, allow: Allowlist) -> str | None:
 
 
 def is_storage(value: Value) -> bool:
-    """What a persistent id of torch's stands for, or a view of one."""
+    """What a persistent id of torch's stands for, a view of one, or one that came as bytes."""
+    if is_made_by(value, "torch.storage._load_from_bytes"):
+        assert isinstance(value, Call)
+        return value.objection is None
     return isinstance(value, Persistent)
+
+
+def carried(args: Args, allow: Allowlist) -> str | None:
+    """Bytes that the stream holds as they are: the machine judges what they say."""
+    match args:
+        case (bytes(),):
+            return None
+        case (Span(kind="bytes"),):
+            return None
+    return "it is harmless with the bytes of one storage only"
 
 
 def is_hooks(value: Value) -> bool:
@@ -543,6 +556,29 @@ def generator(args: Args, allow: Allowlist) -> str | None:
             continue
         return "it is harmless with a bit generator only"
     return None
+
+
+def buffer(args: Args, allow: Allowlist) -> str | None:
+    """Bytes, or what holds them: never the address of memory."""
+    match args:
+        case (content,):
+            if is_text(content) or isinstance(content, Unknown) or is_made_by(
+                content, "builtins.bytearray", "builtins.bytes", "_codecs.encode",
+                "__builtin__.bytearray", "__builtin__.bytes",
+            ):  # fmt: skip
+                return None
+    return "it is harmless with bytes only"
+
+
+def arrow_array(args: Args, allow: Allowlist) -> str | None:
+    """(type, length, null count, offset, buffers, children, dictionary), as one tuple."""
+    match args:
+        case ((kind, *counts, ListValue() as buffers, ListValue() as children, None),):
+            flat = is_made_by(kind, "pyarrow.lib.type_for_alias") and not children
+            known = [one is None or is_made_by(one, "pyarrow.lib.py_buffer") for one in buffers]
+            if flat and len(counts) == 3 and all(map(is_int, counts)) and all(known):
+                return None
+    return "its arguments are not those of a flat array"
 
 
 # -- states -----------------------------------------------------------------------------------

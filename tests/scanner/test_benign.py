@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn.utils import prune
 
 from scanner import FileResult, FileVerdict, Status, scan, scan_bytes
 from tests.builders import pickles, wire
@@ -129,6 +130,35 @@ def test_checkpoints_that_torch_saves(zipped: bool) -> None:
 
         assert (name, told(result)) == (name, [])
         assert result.verdict is FileVerdict.CLEAN, name
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("zipped", FORMATS, ids=["zip", "legacy"])
+def test_state_dicts_under_every_protocol(zipped: bool, protocol: int) -> None:
+    held = io.BytesIO()
+    state = {"a": torch.ones(3), "b": {"c": torch.zeros(2)}}
+    torch.save(state, held, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    assert_clean(held.getvalue(), "pytorch_model.bin")
+
+
+def modules() -> Iterator[tuple[str, Any]]:
+    yield "data parallel", torch.nn.DataParallel(model())
+    yield "averaged", torch.optim.swa_utils.AveragedModel(torch.nn.Linear(2, 1))
+    yield "weight norm", torch.nn.utils.weight_norm(torch.nn.Linear(2, 1))
+    yield "spectral norm", torch.nn.utils.spectral_norm(torch.nn.Linear(2, 1))
+    pruned = torch.nn.Linear(2, 2)
+    prune.l1_unstructured(pruned, "weight", 0.5)
+    yield "pruned", pruned
+    yield "transformer", torch.nn.Transformer(8, 2, 1, 1, 16)
+    yield "lazy state", torch.nn.LazyLinear(3).state_dict()
+    yield "counter", collections.Counter({np.int64(1): 2})
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("zipped", FORMATS, ids=["zip", "legacy"])
+def test_whole_modules(zipped: bool) -> None:
+    for name, value in modules():
+        assert (name, told(scan_bytes(saved(value, zipped=zipped), name="m.pt"))) == (name, [])
 
 
 def test_the_trainers_random_state() -> None:

@@ -29,6 +29,18 @@ ENTRIES: Final = (
         ),
     ),
     (
+        "catboost.core:CatBoost,CatBoostClassifier,CatBoostRegressor,CatBoostRanker",
+        Entry(
+            "holds trees as bytes, which the library parses like a model file, and settings",
+            new=shapes.nothing,
+            state=shapes.attributes,
+        ),
+    ),
+    (
+        "xgboost.callback:EarlyStopping,EvaluationMonitor,LearningRateScheduler",
+        Entry("holds settings", new=shapes.nothing, state=shapes.attributes),
+    ),
+    (
         "lightgbm.sklearn:_LGBMLabelEncoder",
         Entry("holds attributes", new=shapes.nothing, state=shapes.attributes),
     ),

@@ -86,6 +86,38 @@ ENTRIES: Final = (
         ),
     ),
     (
+        "pandas._libs.interval:__pyx_unpickle_IntervalMixin",
+        Entry(
+            "makes an empty array of intervals",
+            call=shapes.of_kind("pandas-array"),
+            state=shapes.any_state,
+            makes="first argument",
+        ),
+    ),
+    (
+        "pandas.arrays:ArrowStringArray,ArrowExtensionArray "
+        "pandas.core.arrays.string_arrow:ArrowStringArray "
+        "pandas.core.arrays.arrow.array:ArrowExtensionArray "
+        "pandas:ArrowDtype pandas.core.dtypes.dtypes:ArrowDtype",
+        Entry(
+            "wraps an array of Arrow's; its __setstate__ joins pieces and assigns attributes",
+            new=shapes.nothing,
+            state=shapes.attributes,
+        ),
+    ),
+    (
+        "pyarrow.lib:type_for_alias",
+        Entry("looks a type up by name in a table", call=shapes.text),
+    ),
+    ("pyarrow.lib:py_buffer", Entry("wraps bytes of the file", call=shapes.buffer)),
+    (
+        "pyarrow.lib:_restore_array",
+        Entry(
+            "makes an array over buffers of the file; nothing is computed from it while loading",
+            call=shapes.arrow_array,
+        ),
+    ),
+    (
         "pandas._libs.sparse:IntIndex,BlockIndex",
         Entry("says where a sparse array has values; both check it", call=shapes.anything),
     ),

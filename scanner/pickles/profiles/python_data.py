@@ -3,7 +3,7 @@
 from typing import Final
 
 from scanner.pickles import shapes
-from scanner.pickles.allowlist import Entry
+from scanner.pickles.allowlist import CALLED_ONLY, Entry
 from scanner.pickles.dtypes import array_state
 
 ENTRIES: Final = (
@@ -53,6 +53,7 @@ ENTRIES: Final = (
         Entry(
             "names a member of a listed enumeration: how Python 3.11 pickles one",
             call=shapes.enum_member,
+            kind=CALLED_ONLY,
         ),
     ),
     (
@@ -102,8 +103,16 @@ ENTRIES: Final = (
         ),
     ),
     (
-        "collections:deque,Counter",
+        "collections:deque",
         Entry("holds items", call=shapes.plain, items=True, state=shapes.attributes),
+    ),
+    (
+        "collections:Counter",
+        Entry("copies one dict", call=shapes.containers, items=True, state=shapes.attributes),
+    ),
+    (
+        "builtins:len,hash,abs,round",
+        Entry("is a function of Python's that an object keeps; it may not be called"),
     ),
     (
         "collections:ChainMap",
@@ -160,6 +169,7 @@ ENTRIES: Final = (
         Entry(
             "evaluates the name of a constant",
             call=shapes.words("Ellipsis", "NotImplemented", "None"),
+            kind=CALLED_ONLY,
         ),
     ),
     (

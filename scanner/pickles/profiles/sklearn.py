@@ -202,6 +202,7 @@ _HELPERS: Final = """
     sklearn._loss.loss:HalfPoissonLoss,HalfPoissonLossArrayAPI,HalfSquaredError
     sklearn._loss.loss:HalfTweedieLoss,HalfTweedieLossIdentity,HuberLoss,PinballLoss
     sklearn.calibration:CalibrationDisplay,_CalibratedClassifier
+    sklearn.compose._column_transformer:make_column_selector
     sklearn.cluster._birch:_CFNode,_CFSubcluster
     sklearn.cluster._bisect_k_means:_BisectingTree sklearn.ensemble._gb:VerboseReporter
     sklearn.gaussian_process.kernels:CompoundKernel,ConstantKernel,DotProduct

@@ -3,7 +3,7 @@
 from typing import Final
 
 from scanner.pickles import shapes
-from scanner.pickles.allowlist import Entry
+from scanner.pickles.allowlist import CALLED_ONLY, Entry
 
 _STORAGES: Final = (
     "FloatStorage,DoubleStorage,HalfStorage,BFloat16Storage,LongStorage,IntStorage,ShortStorage,"
@@ -34,6 +34,14 @@ ENTRIES: Final = (
         "per_channel_affine,per_tensor_symmetric,per_channel_symmetric,"
         "per_channel_affine_float_qparams",
         Entry("is a layout, memory format or quantisation scheme: a constant", kind="constant"),
+    ),
+    (
+        "torch.storage:_load_from_bytes",
+        Entry(
+            "reads one storage from bytes, which are interpreted themselves and may hold no more",
+            call=shapes.carried,
+            kind=CALLED_ONLY,
+        ),
     ),
     (
         "torch._utils:_rebuild_tensor,_rebuild_tensor_v2",

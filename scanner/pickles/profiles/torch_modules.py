@@ -7,7 +7,7 @@ brings. Hooks and functions that a state holds are globals of their own, and jud
 
 from typing import Final
 
-from scanner.pickles import shapes
+from scanner.pickles import shapes, states
 from scanner.pickles.allowlist import Entry
 
 _LAYERS: Final = """
@@ -67,6 +67,7 @@ _LAYERS: Final = """
     torch.nn.modules.transformer:TransformerDecoderLayer,TransformerEncoder
     torch.nn.modules.transformer:TransformerEncoderLayer
     torch.nn.modules.upsampling:Upsample,UpsamplingBilinear2d,UpsamplingNearest2d
+    torch.nn.parallel.data_parallel:DataParallel torch.optim.swa_utils:AveragedModel
     """
 
 ENTRIES: Final = (
@@ -87,6 +88,44 @@ ENTRIES: Final = (
         "interpolate torch._C._nn:gelu,silu,leaky_relu,hardtanh,softplus,elu_,linear,mish "
         "torch:relu,tanh,sigmoid,softmax,selu,celu,abs,exp,sin,cos,square,sqrt",
         Entry("is a function over tensors that a layer keeps; it may not be called"),
+    ),
+    (
+        "torch.nn.utils.weight_norm:WeightNorm torch.nn.utils.spectral_norm:SpectralNorm,"
+        "SpectralNormStateDictHook,SpectralNormLoadStateDictPreHook torch.nn.utils.prune:Identity,"
+        "RandomUnstructured,L1Unstructured,RandomStructured,LnStructured,CustomFromMask,"
+        "PruningContainer",
+        Entry("a hook of a layer's: holds settings", new=shapes.nothing, state=shapes.attributes),
+    ),
+    (
+        "torch.nn.modules.module:_WrappedHook",
+        Entry("holds a hook and its layer", new=shapes.nothing, state=shapes.attributes),
+    ),
+    (
+        "torch.utils.hooks:RemovableHandle",
+        Entry("is the number of a hook", new=shapes.nothing, state=shapes.tuple_state),
+    ),
+    (
+        "torch.nn.parameter:UninitializedParameter,UninitializedBuffer",
+        Entry("is a parameter without a shape yet", call=shapes.scalars),
+    ),
+    (
+        "torch.optim:Adafactor,Muon torch.optim._adafactor:Adafactor torch.optim._muon:Muon "
+        "torch.optim.adadelta:Adadelta torch.optim.adagrad:Adagrad torch.optim.adam:Adam "
+        "torch.optim.adamax:Adamax torch.optim.adamw:AdamW torch.optim.asgd:ASGD "
+        "torch.optim.lbfgs:LBFGS torch.optim.nadam:NAdam torch.optim.optimizer:Optimizer "
+        "torch.optim.radam:RAdam torch.optim.rmsprop:RMSprop torch.optim.rprop:Rprop "
+        "torch.optim.sgd:SGD torch.optim.sparse_adam:SparseAdam",
+        Entry(
+            "an optimizer: made empty; what its __setstate__ uses is plain dicts and lists",
+            new=shapes.nothing,
+            state=states.optimizer,
+        ),
+    ),
+    (
+        "torch.optim.lr_scheduler:LambdaLR,MultiplicativeLR,StepLR,MultiStepLR,ConstantLR,LinearLR,"
+        "ExponentialLR,SequentialLR,PolynomialLR,CosineAnnealingLR,ChainedScheduler,"
+        "ReduceLROnPlateau,CyclicLR,CosineAnnealingWarmRestarts,OneCycleLR",
+        Entry("a scheduler: holds numbers", new=shapes.nothing, state=shapes.attributes),
     ),
     (
         "torch.utils.data.dataset:TensorDataset,Subset,ConcatDataset",

@@ -106,7 +106,8 @@ def test_settings_of_a_diffusers_model_are_no_components() -> None:
 def test_tables_of_toml_are_no_list() -> None:
     assert tell(b'[[package]]\nname = "a"\n', "poetry.lock").verdict is CLEAN
     assert tell(b"[[1, 2], [3]]", "a.json").format == "json"
-    assert tell(b'[["a"', "a.json").verdict is ERROR
+    for broken in (b'[["a"', b"[" * 100, b"[" * 63 + b"1", b"[" * 64 + b"1"):
+        assert tell(broken, "a.json").verdict is ERROR
 
 
 def test_a_module_behind_many_others_is_told() -> None:
