@@ -5,6 +5,7 @@ from __future__ import annotations
 from scanner.patterns import pattern
 from scanner.reader import Blob
 
+_WORD = pattern(rb"(?:\xef\xbb\xbf)?\s*+")
 _CONTROL = pattern(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -30,4 +31,5 @@ def is_legacy_text(head: bytes) -> bool:
 
 def first_word(blob: Blob) -> bytes:
     """The head without byte order mark and leading white space, up to 64 bytes."""
-    return blob.head(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:64]
+    found = _WORD.match(blob.data)
+    return bytes(blob.data[found.end() : found.end() + 64]) if found else b""

@@ -63,7 +63,7 @@ def recognise(blob: Blob) -> bool:
         return _says_something(blob)
     if first_word(blob)[:1] in (b"{", b"["):
         return b"!!python/" in bytes(blob.data) or _is_flow(blob)
-    return bool(_START.match(blob.head(4096)) or _TAG.search(blob.data))
+    return bool(_START.match(blob.data) or _TAG.search(blob.data))
 
 
 def _says_something(blob: Blob) -> bool:
@@ -74,7 +74,7 @@ def _says_something(blob: Blob) -> bool:
         return True
     if first_word(blob)[:1] in (b"{", b"["):
         return _FLOW.search(blob.data) is not None
-    begins = _START.match(blob.head(4096))
+    begins = _START.match(blob.data)
     return bool(begins and (_TAGGED.search(blob.data) or _KEYED.search(blob.data)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scanner.findings import Severity
 from scanner.report import FileVerdict, Report
 from scanner.reports import Context, Output, shown
+from scanner.words import counted
 
 _MOST = 200
 _MARKUP = {ord(char): f"&#{ord(char)};" for char in "\\`*_[]<>|!#&@"}
@@ -18,10 +19,11 @@ def _cell(text: str) -> str:
 def render(report: Report, context: Context) -> str:
     """Print the answer, a table of files that are not clean, and their findings."""
     bad = [file for file in report.files if file.verdict is not FileVerdict.CLEAN]
+    files = counted(len(report.files), "file")
     lines = [
         f"### Model scan: {_cell(context.verdict)}",
         "",
-        f"{len(report.files)} files, {len(bad)} not clean. Policy {_cell(context.policy)}.",
+        f"{files}, {len(bad)} not clean. Policy {_cell(context.policy)}.",
         "",
     ]
     lines += [f"- {_cell(reason)}" for reason in context.reasons]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scanner.findings import Finding, Severity
 from scanner.report import FileResult, FileVerdict, Report
 from scanner.reports import Context, Output, shown
+from scanner.words import counted
 
 _COLOURS = {
     FileVerdict.CLEAN: "32",
@@ -57,8 +58,8 @@ def render(report: Report, context: Context) -> str:
         for verdict, word in _MARKS.items()
         if report.count(verdict)
     )
-    noun = "file" if len(files) == 1 else "files"
-    lines += ["", f"{len(files)} {noun}: {counts or 'nothing to scan'}".replace(" ok", " clean")]
+    said = f"{counted(len(files), 'file')}: {counts or 'nothing to scan'}"
+    lines += ["", said.replace(" ok", " clean")]
     lines += [f"  - {shown(reason)}" for reason in context.reasons]
     lines.append(f"{context.verdict} under policy `{context.policy}`")
     return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scanner.words import counted
 from secureload.cli.console import (
     entry_json,
     exit_code,
@@ -148,7 +149,11 @@ def _attested(
 def _show_entry(entry: CacheEntry) -> None:
     for conversion in entry.conversions:
         made = f"{', '.join(conversion.inputs)} -> {', '.join(conversion.outputs)}"
-        proven = f", {len(conversion.tensors)} tensors proven equal" if conversion.tensors else ""
+        proven = (
+            f", {counted(len(conversion.tensors), 'tensor')} proven equal"
+            if conversion.tensors
+            else ""
+        )
         say(f"  converted  {printable(made)} ({conversion.converter}{proven})")
     size = sum(file.size for file in entry.files)
     if entry.evidence:
@@ -165,5 +170,5 @@ def _show_entry(entry: CacheEntry) -> None:
         )
         say(f"  evidence   none: {why}")
     found = "found in the cache" if entry.warm else "kept"
-    say(f"  {found}  {len(entry.files)} files, {size:,} bytes")
+    say(f"  {found}  {counted(len(entry.files), 'file')}, {size:,} bytes")
     say(str(entry.path))

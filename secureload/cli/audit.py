@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scanner.words import counted
 from secureload.cli.console import printable, save, say, show_json, write
 from secureload.cli.options import format_option, trust_root_option
 from secureload.errors import EvidenceError, UsageError
@@ -80,7 +81,7 @@ def verify(checkpoint: str | None, trust_roots: tuple[Path, ...], format_: str) 
         for problem in problems:
             say(f"{click.style('broken', fg='red', bold=True)}  {printable(problem)}")
         if not problems:
-            say(f"{click.style('whole', fg='green', bold=True)}  {now.count} rows")
+            say(f"{click.style('whole', fg='green', bold=True)}  {counted(now.count, 'row')}")
             say(f"checkpoint {now.count}:{now.head}")
     return 1 if problems else 0
 
@@ -119,7 +120,7 @@ def checkpoint(output: Path | None) -> int:
         write(f"{signed}\n")
         return 0
     save(f"{signed}\n", output)
-    say(f"{printable(str(output))}: {now.count} rows", err=True)
+    say(f"{printable(str(output))}: {counted(now.count, 'row')}", err=True)
     return 0
 
 

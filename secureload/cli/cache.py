@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scanner.words import counted
 from secureload.cli.console import entry_json, printable, say, show_json, show_verdict
 from secureload.cli.options import format_option
 from secureload.settings import Settings
@@ -66,7 +67,8 @@ def show(admission: str, format_: str) -> None:
         say(f"  {file.sha256}  {file.size:>15,}  {printable(file.path)}")
     for conversion in entry.conversions:
         made = f"{', '.join(conversion.inputs)} -> {', '.join(conversion.outputs)}"
-        say(f"  {conversion.converter}: {printable(made)}, {len(conversion.tensors)} tensors")
+        tensors = counted(len(conversion.tensors), "tensor")
+        say(f"  {conversion.converter}: {printable(made)}, {tensors}")
         for note in conversion.notes:
             say(f"    {printable(note)}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scanner.words import counted
 from secureload.cli.console import printable, say, show_json
 from secureload.cli.options import format_option, quiet_option
 from secureload.progress import progress
@@ -65,7 +66,8 @@ def command(
             show_json(_proven(destination, proofs))
         else:
             equal = click.style("equal", fg="green", bold=True)
-            say(f"{equal}  {printable(str(destination))}: {len(proofs)} tensors proven equal")
+            tensors = counted(len(proofs), "tensor")
+            say(f"{equal}  {printable(str(destination))}: {tensors} proven equal")
         return 0
     with progress(quiet=quiet) as shown, sandbox.forked() as confined:
         made = convert_path(
@@ -87,7 +89,7 @@ def command(
 def _show(conversions: tuple[Conversion, ...]) -> None:
     for conversion in conversions:
         made = f"{', '.join(conversion.inputs)} -> {', '.join(conversion.outputs)}"
-        say(f"  {printable(made)}: {len(conversion.tensors)} tensors proven equal")
+        say(f"  {printable(made)}: {counted(len(conversion.tensors), 'tensor')} proven equal")
         for note in conversion.notes:
             say(f"    {printable(note)}")
 

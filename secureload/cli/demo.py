@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from scanner.words import counted
 from secureload.cli.console import fail, printable, say, show_reasons
 
 _HELP = """Show the main job, offline, in a temporary home that is removed afterwards.
@@ -78,7 +79,8 @@ def _admit(home: Path) -> None:
     for conversion in entry.conversions:
         if conversion.tensors:
             made = f"{', '.join(conversion.inputs)} -> {', '.join(conversion.outputs)}"
-            say(f"  {made}: {len(conversion.tensors)} tensors, each proven equal, nothing executed")
+            tensors = counted(len(conversion.tensors), "tensor")
+            say(f"  {made}: {tensors}, each proven equal, nothing executed")
     say(f"  {entry.path} holds {', '.join(names)}")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scanner.words import counted
 from secureload.cli.console import printable, say, show_json, write
 from secureload.cli.options import format_option, policy_option, trust_root_option
 from secureload.errors import NotFoundError
@@ -99,7 +100,8 @@ def export(
     entry = _entry(reference, policy_name, trust_roots)
     exporting.export(entry, evidence.of(entry), target)
     size = sum(file.size for file in entry.files)
-    say(f"{printable(str(target))}: {len(entry.files)} files, {size:,} bytes, and their evidence")
+    files = counted(len(entry.files), "file")
+    say(f"{printable(str(target))}: {files}, {size:,} bytes, and their evidence")
 
 
 def _entry(reference: str, policy_name: str | None, trust_roots: tuple[Path, ...]) -> CacheEntry:

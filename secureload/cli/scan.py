@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scanner.words import counted
 from secureload.cli.console import exit_code, fail, save, say, version, wants_colour, write
 from secureload.cli.options import load_policy_for_files, policy_option, quiet_option
 from secureload.errors import UsageError
@@ -125,7 +126,8 @@ def command(
         def tell(file: FileResult) -> None:
             nonlocal done
             done += 1
-            shown(f"files scanned, last {file.path}", done, 0)
+            noun = "file" if done == 1 else "files"
+            shown(f"{noun} scanned, last {file.path}", done, 0)
 
         # A waiver is bound to a file's digest, so large files are measured where there is one.
         digest = digest or bool(policy.waivers)
@@ -145,7 +147,7 @@ def command(
 
         report = waived(report, judgement.waived)
         if not quiet:
-            say(f"{len(judgement.waived)} findings waived", err=True)
+            say(f"{counted(len(judgement.waived), 'finding')} waived", err=True)
     colour = output is None and wants_colour(sys.stdout)
     text = _render(format_, report, judgement, policy, colour=colour)
     if output is not None:
@@ -246,7 +248,7 @@ def _suppress(
         for entry in reviewed.expired:
             fail(f"{ignore_file}: no longer counts, it has expired: {entry}")
     if count and not quiet:
-        say(f"{count} findings suppressed", err=True)
+        say(f"{counted(count, 'finding')} suppressed", err=True)
     return report
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scanner.words import counted
 from secureload.cli.console import printable, save, say, show_json, write
 from secureload.cli.options import format_option, load_policy, policy_option
 from secureload.errors import NotFoundError, UsageError
@@ -102,7 +103,10 @@ def new(
         return
     save(about + text, output)
     files = len({file.path for file, _ in chosen})
-    say(f"{printable(str(output))}: {len(chosen)} findings in {files} files", err=True)
+    say(
+        f"{printable(str(output))}: {counted(len(chosen), 'finding')} in {counted(files, 'file')}",
+        err=True,
+    )
 
 
 @command.command("list", help=_LIST)

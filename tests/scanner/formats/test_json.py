@@ -114,3 +114,8 @@ def test_a_module_behind_many_others_is_told() -> None:
     module = {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Pooling"}
     document = [module] * 1_500 + [{**module, "type": "evil.Module"}]
     assert "config-names-code" in rules(tell(json.dumps(document).encode(), "modules.json"))
+
+
+def test_a_long_way_of_blanks_is_no_disguise() -> None:
+    document = b" \n" * 5_000 + b'{"auto_map": {"AutoModel": "m.M"}}'
+    assert "config-names-code" in rules(tell(document, "config"))

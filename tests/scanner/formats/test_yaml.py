@@ -90,3 +90,8 @@ def test_long_data_without_tags_is_clean() -> None:
 def test_so_many_keys_that_not_all_are_told() -> None:
     many = b"module: x\n" * 10_001 + b"x: !!python/object/apply:os.system [x]\n"
     assert "limit-reached" in rules(tell(many, "settings.yaml"))
+
+
+def test_a_long_comment_at_the_head_is_no_disguise() -> None:
+    document = b"# licence\n" * 1_000 + b"auto_map:\n  AutoModel: m.M\nx: !custom y\n"
+    assert "embedded-code" in rules(tell(document, "settings"))
