@@ -39,6 +39,7 @@ class Format:
 
 
 _FIRST = {
+    "distcp": b"P",
     "gguf": b"G",
     "keras_metadata": b"\n",
     "msgpack": bytes((*range(0x81, 0x90), 0xDE, 0xDF)),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from scanner.facts import CodeFact, Fact, MemberFact, PersistentIdFact, ProblemFact
 from scanner.findings import Where
-from scanner.formats import Format, Read, tar
+from scanner.formats import Format, Read, distcp, tar
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._sevenzip import MAGIC as SEVENZIP
 from scanner.formats._sevenzip import packed_span
@@ -57,7 +57,8 @@ def recognise(blob: Blob) -> bool:
     The end record of an archive that a tar or 7z stores as a member belongs to the member.
     """
     if blob.head(4) == LOCAL:
-        return True
+        # Each of several in a row is read as a file of its own.
+        return not distcp.recognise(blob)
     if len(blob.data) < 22 or not looks_like_zip(blob.data):
         return False
     if blob.head(6) == SEVENZIP:

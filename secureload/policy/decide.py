@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from secureload.policy.document import Policy
     from secureload.policy.topics import Action, Size, Topics
 
-_PICKLED = ("pickle", "torch-zip", "torch-legacy", "torch-tar", "torchscript", "joblib", "dill")
+_PICKLED = (
+    "pickle", "torch-zip", "torch-legacy", "torch-tar", "torchscript", "torch-distributed",
+    "joblib", "dill",
+)  # fmt: skip
 """Formats that are pickles, or carry the one that builds their content."""
 
 
