@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import scanner
-from secureload import convert, policy, signatures
+from secureload import policy, signatures, versions
 from secureload.errors import EvidenceError, Refused
 from secureload.flow import (
     Artifact,
@@ -171,7 +171,7 @@ def _disagreements(
     for what, theirs, ours in (
         ("policy", key.policy, trusted.id.digest),
         ("ruleset", key.ruleset, scanner.ruleset()),
-        ("converters", key.converter, convert.version()),
+        ("converters", key.converter, versions.conversion()),
     ):
         if theirs != ours:
             yield _problem(f"decided under {what} {theirs[:26]}, which here is {ours[:26]}")

@@ -1,4 +1,4 @@
-"""The stages that bring a model here: resolve it, ask who signed it, fetch it, bind the two."""
+"""The stages that bring a model here: ask who signed it, fetch it, bind the two."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from secureload import history, quarantine, signatures, sources, tracing
+from secureload import history, quarantine, signatures, sources
 from secureload.errors import TamperedError, UsageError
 from secureload.flow import (
     Attestation,
@@ -18,7 +18,6 @@ from secureload.flow import (
     Selection,
     SignatureStatus,
     Snapshot,
-    Source,
 )
 from secureload.surroundings import Surroundings
 
@@ -35,21 +34,6 @@ class Asked:
     signature: Path | None = None
     ignored: tuple[str, ...] = ()
     ignore_unsigned: bool = False
-
-
-def resolve(within: Surroundings, source: Source) -> Listing:
-    """Ask what a source is today, and remember it.
-
-    Raises:
-        SecureloadError: it could not be asked.
-    """
-    consult = within.policy.topics(source).hub_signals.consult
-    context = dataclasses.replace(within.connections, signals=consult == "always")
-    with tracing.stage("resolve"):
-        listing = sources.resolve(source, context)
-    if source.kind != "local":  # a folder is always there to be asked again
-        within.cache.remember(listing)
-    return listing
 
 
 def attest(within: Surroundings, listing: Listing, work: Path) -> Attestation:

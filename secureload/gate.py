@@ -1,67 +1,33 @@
-"""The gatekeeper: the one place that knows the order of the stages.
+"""The gatekeeper: what is on record is found, what is not goes through the stages.
 
-    resolve -> verify -> fetch -> scan -> decide -> convert -> keep
-
-`admit` runs them all and gives a `CacheEntry`, whose folder any library may load; a second
-call for the same commit under the same policy and ruleset finds the entry and does no
-network request. `verify` asks only who signed.
+`admit` gives a `CacheEntry`, whose folder any library may load. The first call for a commit
+under a policy and a ruleset runs every stage, in the order that `stages` knows; a second finds
+the entry and does no network request. `verify` asks only who signed.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import scanner
-from scanner import Report
-from secureload import (
-    attested,
-    code,
-    convert,
-    fetching,
-    history,
-    judging,
-    modelcard,
-    policy,
-    sandbox,
-    selection,
-    sources,
-    tracing,
-)
-from secureload.convert.configs import MENDS
-from secureload.errors import Refused
-from secureload.evidence import operator
-from secureload.fetching import Asked
-from secureload.flow import (
-    AdmissionKey,
-    Artifact,
-    ArtifactFile,
-    Attestation,
-    CacheEntry,
-    CodeSet,
-    Decided,
-    Listing,
-    Need,
-    Reading,
-    Source,
-    Verdict,
-)
-from secureload.policy import Policy
+from secureload import history, policy, sources, versions
+from secureload.flow import AdmissionKey, CacheEntry, Need, Source
 from secureload.settings import Settings
 from secureload.surroundings import Progress, Surroundings
 
 if TYPE_CHECKING:
+    from scanner import Report
+    from secureload.fetching import Asked
+    from secureload.flow import Attestation, CodeSet, Listing, Verdict
     from secureload.ledger.records import Admitted
+    from secureload.policy import Policy
 
-
-_NOT_FETCHED = frozenset({"sources", "repos", "revision", "owner", "limits", "recalled"})
-"""Topics that refuse a model before a byte of it is fetched; for others every file is read,
-so that the refusal has every reason."""
+# What only some verbs need is imported there: it takes longer than all of a warm load.
 
 
 class GateOptions(TypedDict, total=False):
@@ -93,7 +59,7 @@ class Gate(Surroundings):
         listing = None
         commit = history.commit_without_asking(self, source)
         if commit is None:
-            listing = fetching.resolve(self, source)
+            listing = history.resolve(self, source)
             commit = listing.commit
         key = self.key(source, commit, need)
         force = force or not history.may_be_warm(self, source, listing)
@@ -101,45 +67,26 @@ class Gate(Surroundings):
         if not force and (entry := self._find(key, source, on_load=on_load)):
             history.note_head(self, listing)
             return entry
+        from secureload import stages
+
         with self.cache.lock(key.digest, progress=self.progress), self.cache.work() as work:
             if not force and (entry := self._find(key, source, on_load=on_load)):
                 history.note_head(self, listing)
                 return entry  # another process did the work while this one waited
             if listing is None:
-                listing = fetching.resolve(self, dataclasses.replace(source, revision=commit))
-            confined = sandbox.served(work / "scratch")
-            decided = self._decide(listing, need, work, confined)
-            if decided.approval is None or decided.snapshot is None:
-                self.cache.record_verdict(decided, key)
-                raise Refused(decided.verdict, decided.report)
-            staging = work / "artifact"
-            staging.mkdir()
-            with tracing.stage("convert"):
-                artifact = convert.convert(
-                    decided.snapshot,
-                    decided.approval,
-                    staging,
-                    framework=need.framework,
-                    progress=self.progress,
-                    through=confined.convert_folder,
-                )
-            if need.code and (found := code.code_of(decided.snapshot)):
-                artifact = _with_code(artifact, found)
-            if bad := history.recalled(self, listing, [file.sha256 for file in artifact.files]):
-                decided = judging.unfetched(
-                    self, listing, decided.attestation, bad, decided.circumstances
-                )
-                self.cache.record_verdict(decided, key)
-                raise Refused(decided.verdict)
-            artifact = dataclasses.replace(artifact, confinement=confined.tier.value)
-            made = {path for done in artifact.conversions for path in done.outputs}
-            tracing.add(
-                "converted_bytes", sum(file.size for file in artifact.files if file.path in made)
-            )
-            with tracing.stage("keep"):
-                evidence = self._evidence(key, artifact, decided)
-                published = self.cache.publish(key, artifact, decided, evidence=evidence)
+                listing = history.resolve(self, dataclasses.replace(source, revision=commit))
+            published = stages.admit(self, listing, key, need, work)
             return dataclasses.replace(published, hash_on_load=on_load)
+
+    def in_folder(self, name: str) -> CacheEntry | None:
+        """The admission that lies in this folder of `models/` and counts today; None if none.
+
+        Raises:
+            IntegrityError: it is not what was admitted.
+            CacheError: the ledger cannot be read.
+        """
+        entry = self.cache.in_folder(name, mode=self._check_of)
+        return entry if entry is not None and self.counts(entry.source, entry) else None
 
     def accept(self, bundle: Path, source: Source | None = None) -> CacheEntry:
         """Admit what another installation decided, by its signed summary; no network is used.
@@ -152,6 +99,8 @@ class Gate(Surroundings):
             Refused: the summary does not hold here; `.verdict` has every reason.
             SecureloadError: it cannot be read.
         """
+        from secureload import attested
+
         return attested.admit(
             bundle,
             source,
@@ -166,13 +115,13 @@ class Gate(Surroundings):
         Raises:
             SecureloadError: the question could not be answered.
         """
+        from secureload import fetching, selection
+
         with self.cache.work() as work:
-            listing = fetching.resolve(self, source)
+            listing = history.resolve(self, source)
             everything = selection.select(listing, Need(purpose="everything"))
             attestation = fetching.attest(self, listing, work)
-            attestation, _ = fetching.fetch(
-                self, listing, attestation, everything, work, asked or Asked()
-            )
+            attestation, _ = fetching.fetch(self, listing, attestation, everything, work, asked)
             return listing, attestation
 
     def code(self, source: Source, into: Path) -> CodeSet | None:
@@ -183,8 +132,10 @@ class Gate(Surroundings):
         Raises:
             SecureloadError: it could not be fetched, or is not what was promised.
         """
+        from secureload import code, fetching, selection
+
         with self.cache.work() as work:
-            listing = fetching.resolve(self, source)
+            listing = history.resolve(self, source)
             wanted = selection.select(listing, Need(purpose="processor", code=True))
             attestation = fetching.attest(self, listing, work)
             snapshot = fetching.into_quarantine(
@@ -203,7 +154,7 @@ class Gate(Surroundings):
         Raises:
             SecureloadError: the source could not be asked.
         """
-        return tuple(claim.path for claim in fetching.resolve(self, source).claims)
+        return tuple(claim.path for claim in history.resolve(self, source).claims)
 
     def judge(self, name: str, what: Path | bytes) -> tuple[Verdict, Report]:
         """Decide on one file, or on bytes, that a program is about to load itself.
@@ -214,6 +165,8 @@ class Gate(Surroundings):
         Raises:
             SecureloadError: no decision was reached.
         """
+        from secureload import judging
+
         return judging.judge(self, name, what)
 
     def key(self, source: Source, commit: str, need: Need) -> AdmissionKey:
@@ -223,7 +176,7 @@ class Gate(Surroundings):
             need.subfolder,
             need.variant or "",
             self.policy.topics(source).scope,
-            selection.VERSION,
+            str(versions.SELECTION),
             *((need.framework,) if need.framework else ()),
             *(("code",) if need.code else ()),
             *(f"file:{name}" for name in need.files),
@@ -235,103 +188,29 @@ class Gate(Surroundings):
             selection="\0".join(wanted),
             policy=self.policy.id.digest,
             ruleset=scanner.ruleset(),
-            converter=convert.version(),
-        )
-
-    def _decide(
-        self, listing: Listing, need: Need, work: Path, confined: sandbox.Sandbox
-    ) -> Decided:
-        topics = self.policy.topics(listing.source)
-        with tracing.stage("verify"):
-            attestation = fetching.attest(self, listing, work)
-        selected = selection.select(listing, need, scope=topics.scope)
-        circumstances = history.circumstances(self, listing, work)
-        early = policy.decide_early(
-            listing, attestation, self.policy, selection=selected, circumstances=circumstances
-        )
-        early = (*history.recalled(self, listing), *early)
-        if any(reason.rule in _NOT_FETCHED for reason in early):
-            return judging.unfetched(self, listing, attestation, early, circumstances)
-        with tracing.stage("fetch"):
-            attestation, snapshot = fetching.fetch(self, listing, attestation, selected, work)
-        if snapshot and (
-            bad := history.recalled(self, listing, [file.sha256 for file in snapshot.files])
-        ):
-            return judging.unfetched(self, listing, attestation, bad, circumstances)
-        report: Report | None = None
-        if snapshot is not None:
-            named = modelcard.licences(snapshot.root)
-            circumstances = dataclasses.replace(circumstances, licences=named)
-            tracing.add("scanned_bytes", sum(file.size for file in snapshot.files))
-            with tracing.stage("scan"):
-                report = scanner.scan(
-                    [snapshot.root],
-                    profiles=topics.pickles.profiles or None,
-                    allow=topics.pickles.allow,
-                    examine=confined.examine,
-                )
-        approved = policy.approved_code(topics, listing.source.repository) if need.code else None
-        with tracing.stage("decide"):
-            verdict, approval = policy.decide(
-                str(listing.source), listing, attestation, snapshot, report, self.policy,
-                mended=MENDS, confined=confined.tier.full, remote_code_requested=need.code,
-                code=code.code_of(snapshot) if need.code and snapshot else None,
-                approved_code=approved,
-                signing=operator.configured(self.settings.home) is not None,
-                circumstances=circumstances,
-                today=self.clock().date(),
-            )  # fmt: skip
-        return Decided(
-            listing=listing,
-            attestation=attestation,
-            snapshot=snapshot,
-            report=report,
-            verdict=verdict,
-            approval=approval,
-            confinement=confined.tier.value,
-            circumstances=circumstances,
-            reading=Reading(
-                complete=snapshot is not None and len(snapshot.files) == len(listing.claims),
-                profiles=topics.pickles.profiles,
-                allow=topics.pickles.allow,
-            ),
+            converter=versions.conversion(),
         )
 
     def _find(self, key: AdmissionKey, source: Source, *, on_load: bool) -> CacheEntry | None:
-        topics = self.policy.topics(source)
-        changed = on_load or topics.cache.verify == "changed"
-        entry = self.cache.find(key, mode="changed" if changed else "always")
+        entry = self.cache.find(key, mode="changed" if on_load else self._check_of(source))
         if entry is None or not self.counts(source, entry):
             return None
         return dataclasses.replace(entry, hash_on_load=on_load)
 
+    def _check_of(self, source: Source) -> Literal["always", "changed"]:
+        return "changed" if self.policy.topics(source).cache.verify == "changed" else "always"
+
     def counts(self, source: Source, found: CacheEntry | Admitted) -> bool:
         """Whether an admission on record counts under this policy today."""
-        if found.verifier and found.verifier not in attested.verifiers(self.policy, source):
-            return False  # whoever decided is no longer trusted
+        if found.verifier:
+            from secureload import attested
+
+            if found.verifier not in attested.verifiers(self.policy, source):
+                return False  # whoever decided is no longer trusted
         today = self.clock().date().isoformat()
         if any(waived.expires < today for waived in found.verdict.waived):
             return False  # the gate is older than the day: decide again, without the waiver
         return bool(found.evidence) or self.policy.topics(source).evidence.sign != "required"
-
-    def _evidence(
-        self, key: AdmissionKey, artifact: Artifact, decided: Decided
-    ) -> dict[str, bytes]:
-        """The documents about an admission, signed; none where there is no operator key."""
-        path = operator.configured(self.settings.home)
-        if path is None:
-            return {}
-        from secureload.evidence import documents
-
-        return documents.make(key, artifact, decided, operator.load(path), at=self.clock())
-
-
-def _with_code(artifact: Artifact, found: CodeSet) -> Artifact:
-    """The artifact with the manifest of its approved code."""
-    data = code.manifest(found)
-    (artifact.root / code.MANIFEST).write_bytes(data)
-    made = ArtifactFile(path=code.MANIFEST, size=len(data), sha256=hashlib.sha256(data).hexdigest())
-    return dataclasses.replace(artifact, files=(*artifact.files, made))
 
 
 def open_gate(

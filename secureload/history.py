@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from secureload import signatures, sources
+from secureload import sources, tracing
 from secureload.flow import Circumstances, Lineage, Listing, Reason, Source
 from secureload.surroundings import Surroundings
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+def resolve(within: Surroundings, source: Source) -> Listing:
+    """Ask what a source is today, and remember it.
+
+    Raises:
+        SecureloadError: it could not be asked.
+    """
+    consult = within.policy.topics(source).hub_signals.consult
+    context = dataclasses.replace(within.connections, signals=consult == "always")
+    with tracing.stage("resolve"):
+        listing = sources.resolve(source, context)
+    if source.kind != "local":  # a folder is always there to be asked again
+        within.cache.remember(listing)
+    return listing
 
 
 def commit_without_asking(within: Surroundings, source: Source) -> str | None:
@@ -93,6 +109,8 @@ def _lineage(within: Surroundings, listing: Listing, work: Path) -> Lineage:
     before = within.cache.head(listing.source)
     if before is None:
         return Lineage(relation="first")
+    from secureload import signatures
+
     context = within.connections
     return signatures.lineage(
         before,

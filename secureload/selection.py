@@ -16,9 +16,6 @@ from typing import Literal
 from secureload.errors import NotFoundError
 from secureload.flow import Listing, Need, Selection
 
-VERSION = "1"
-"""Changes whenever the same names would be chosen differently; admissions depend on it."""
-
 Scope = Literal["needed", "all"]
 
 _TRAINING = re.compile(

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from secureload import signatures, sources
+from secureload import sources
 from secureload.cache import TrustedCache
-from secureload.policy import Policy
 from secureload.settings import Settings
+
+if TYPE_CHECKING:
+    from secureload import signatures
+    from secureload.policy import Policy
 
 Progress = Callable[[str, int, int], None]
 """Called with a label, what is done and what there is to do, both in bytes or files."""
@@ -53,6 +57,8 @@ class Surroundings:
         Raises:
             PolicyError: one of them is not valid.
         """
+        from secureload import signatures
+
         return signatures.TrustRoots.load(self.policy.trust_roots)
 
     @property

@@ -27,8 +27,8 @@ class Memory(Store):
         from secureload.ledger import memory
 
         self.layout.create()
-        with self._database.write(durable=False) as session:
-            memory.remember(session, listing, self._now())
+        with self._rows(write=True) as rows:
+            memory.remember(rows, listing, self._now())
 
     def latest(self, source: Source) -> str | None:
         """The commit that a revision last led to, among those admitted; None if none is."""
@@ -36,8 +36,8 @@ class Memory(Store):
             return None
         from secureload.ledger import memory
 
-        with self._database.read() as session:
-            return memory.latest(session, source)
+        with self._rows() as rows:
+            return memory.latest(rows, source)
 
     def head(self, source: Source) -> str | None:
         """The commit that a revision came to last, of those admitted; None if it came to none."""
@@ -45,8 +45,8 @@ class Memory(Store):
             return None
         from secureload.ledger import memory
 
-        with self._database.read() as session:
-            return memory.head(session, source)
+        with self._rows() as rows:
+            return memory.head(rows, source)
 
     def admitted(self, listing: Listing) -> None:
         """Record that a revision led to a commit which had been admitted before.
@@ -56,8 +56,8 @@ class Memory(Store):
         """
         from secureload.ledger import memory
 
-        with self._database.write(durable=False) as session:
-            memory.admitted(session, listing, self._now())
+        with self._rows(write=True) as rows:
+            memory.admitted(rows, listing, self._now())
 
     def first_id(self, scope: str, identity: str) -> str:
         """The first id met for a repository or account; this one, and recorded, if none was.
@@ -68,8 +68,8 @@ class Memory(Store):
         from secureload.ledger import memory
 
         self.layout.create()
-        with self._database.write(durable=False) as session:
-            return memory.first_id(session, scope, identity, self._now())
+        with self._rows(write=True) as rows:
+            return memory.first_id(rows, scope, identity, self._now())
 
     def commits(self, source: Source) -> tuple[str, ...]:
         """Every admitted commit of a repository, oldest admission first."""
@@ -77,8 +77,8 @@ class Memory(Store):
             return ()
         from secureload.ledger import memory
 
-        with self._database.read() as session:
-            return memory.commits(session, source)
+        with self._rows() as rows:
+            return memory.commits(rows, source)
 
     def first_seen(self, kind: str, subject: str) -> datetime:
         """When this ledger first met a subject; now, and recorded, if it never did.
@@ -89,8 +89,8 @@ class Memory(Store):
         from secureload.ledger import memory
 
         self.layout.create()
-        with self._database.write(durable=False) as session:
-            return memory.first_seen(session, kind, subject, self._now())
+        with self._rows(write=True) as rows:
+            return memory.first_seen(rows, kind, subject, self._now())
 
     def known_digest(self, path: Path, status: os.stat_result) -> str | None:
         """The recorded SHA-256 of a file outside the cache, if nothing about it changed."""
@@ -98,8 +98,8 @@ class Memory(Store):
             return None
         from secureload.ledger import memory
 
-        with self._database.read() as session:
-            return memory.known_digest(session, path, Stamp.of(status))
+        with self._rows() as rows:
+            return memory.known_digest(rows, path, Stamp.of(status))
 
     def remember_digest(self, path: Path, status: os.stat_result, sha256: str) -> None:
         """Record the SHA-256 of a file outside the cache, unless it changed just now."""
@@ -108,5 +108,5 @@ class Memory(Store):
         from secureload.ledger import memory
 
         self.layout.create()
-        with self._database.write(durable=False) as session:
-            memory.remember_digest(session, path, Stamp.of(status), sha256)
+        with self._rows(write=True) as rows:
+            memory.remember_digest(rows, path, Stamp.of(status), sha256)

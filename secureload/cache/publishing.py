@@ -45,7 +45,7 @@ class Publishing(Store):
                 what it says.
             CacheError: the disk or the ledger refused; the cache is as it was.
         """
-        from secureload.ledger import audit, memory, store
+        from secureload.ledger import audit, memory, plain, store
 
         _check_permission(key, artifact, decided)
         with self.work() as scratch, troubles(self.layout.home):
@@ -80,8 +80,9 @@ class Publishing(Store):
                             folder=done.folder.name if done.folder else "", at=at,
                             evidence=done.evidence, verifier=verifier,
                         )  # fmt: skip
-                        memory.remember(session, decided.listing, at)
-                        memory.admitted(session, decided.listing, at)
+                        rows = plain.of_session(session)
+                        memory.remember(rows, decided.listing, at)
+                        memory.admitted(rows, decided.listing, at)
                 except _Overtaken as overtaken:
                     done.undo()
                     self._check(overtaken.theirs, "always", locked=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from secureload.ledger.database import Database
+    from secureload.ledger.plain import Rows
 
 Progress = Callable[[str, int, int], None]
 
@@ -90,6 +91,24 @@ class Store:
             lock = self.layout.locks / "ledger.lock"
             self._opened = Database(self.layout.database, lock, self._url)
         return self._opened
+
+    @contextmanager
+    def _rows(self, *, write: bool = False) -> Iterator[Rows]:
+        """The ledger in one transaction, through SQLAlchemy only where it has to be.
+
+        Raises:
+            CacheError: the ledger is damaged, or cannot be read or written.
+        """
+        from secureload.ledger import plain
+
+        path = self.layout.database
+        if not self._url and plain.newest(path):
+            with plain.transaction(path, write=write) as rows:
+                yield rows
+            return
+        opened = self._database.write(durable=False) if write else self._database.read()
+        with opened as session:
+            yield plain.of_session(session)
 
     @property
     def _has_ledger(self) -> bool:

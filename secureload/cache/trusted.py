@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -29,6 +29,9 @@ from secureload.ledger.records import RecallRecord
 if TYPE_CHECKING:
     from secureload.ledger.decisions import Decision
 
+Mode = Literal["always", "changed"]
+"""Whether a check reads every file, or those that look different."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Collected:
@@ -48,22 +51,34 @@ class TrustedCache(Memory, Publishing):
 
     # -- reading -------------------------------------------------------------------------
 
-    def find(self, key: AdmissionKey, *, mode: Literal["always", "changed"]) -> CacheEntry | None:
+    def find(self, key: AdmissionKey, *, mode: Mode) -> CacheEntry | None:
         """The admission for a key with its integrity checked, or None when there is none.
 
         Raises:
             IntegrityError: there is one, and its files or rows are not what was admitted.
             CacheError: the ledger cannot be read.
         """
+        return self._found("id", key.digest, lambda _: mode)
+
+    def in_folder(self, name: str, *, mode: Callable[[Source], Mode]) -> CacheEntry | None:
+        """The admission that lies in a folder of this name, checked as its source demands.
+
+        Raises:
+            IntegrityError: there is one, and its files or rows are not what was admitted.
+            CacheError: the ledger cannot be read.
+        """
+        return self._found("folder", name, mode)
+
+    def _found(self, column: str, value: str, mode: Callable[[Source], Mode]) -> CacheEntry | None:
         if not self._has_ledger:
             return None
-        from secureload.ledger import store
+        from secureload.ledger import admissions
 
-        with self._database.read() as session:
-            admitted = store.admission(session, key.digest)
+        with self._rows() as rows:
+            admitted = admissions.read(rows, value, column=column)
         if admitted is None:
             return None
-        self._check(admitted, mode)
+        self._check(admitted, mode(admitted.source))
         return self._entry(admitted, warm=True)
 
     def entries(self) -> tuple[CacheEntry, ...]:

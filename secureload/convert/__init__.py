@@ -10,13 +10,11 @@ move the bytes and prove them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from secureload.convert import configs, safetensors
 from secureload.convert.configs import MENDS
-from secureload.convert.folder import CONVERTERS, FOREIGN, Folder, convert_folder
+from secureload.convert.folder import Folder, convert_folder
 from secureload.convert.path import Converted, convert_path
 from secureload.convert.verify import verify_conversion
 from secureload.errors import ConversionError, SecureloadError
@@ -30,20 +28,6 @@ __all__ = [
     "verify_conversion",
     "version",
 ]
-
-_RULES = 1
-"""Raised when names, tying or plans change, so that old admissions are converted again."""
-
-
-@cache
-def version() -> str:
-    """Identify all converters together: equal versions give equal bytes for equal inputs."""
-    import hashlib
-
-    parts = [converter.id for converter in (*CONVERTERS, *FOREIGN, safetensors.CONVERTER)]
-    scrubber = hashlib.sha256(Path(configs.__file__).read_bytes()).hexdigest()[:12]
-    return ",".join([f"rules/{_RULES}", *parts, f"scrub/{scrubber}"])
-
 
 Progress = Callable[[str, int, int], None]
 

@@ -297,4 +297,4 @@ def _product(shape: tuple[int, ...]) -> int:
     return total
 
 
-CONVERTER = Converter(name="flax-msgpack", version=1, recognise=recognise, read=read)
+CONVERTER = Converter(name="flax-msgpack", recognise=recognise, read=read)

@@ -67,4 +67,4 @@ def read(file: Opened) -> Weights:
     )
 
 
-CONVERTER = Converter(name="foreign-safetensors", version=1, recognise=recognise, read=read)
+CONVERTER = Converter(name="foreign-safetensors", recognise=recognise, read=read)

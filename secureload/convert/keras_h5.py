@@ -172,4 +172,4 @@ def _refuse_overlaps(file: Opened, tensors: list[Tensor]) -> None:
             end, last = tensor.storage.begin + tensor.storage.size, tensor.storage.label
 
 
-CONVERTER = Converter(name="tensorflow-h5", version=1, recognise=recognise, read=read)
+CONVERTER = Converter(name="tensorflow-h5", recognise=recognise, read=read)

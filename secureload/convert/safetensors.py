@@ -66,4 +66,4 @@ def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
-CONVERTER = Converter(name="safetensors", version=1, recognise=recognise, read=read)
+CONVERTER = Converter(name="safetensors", recognise=recognise, read=read)

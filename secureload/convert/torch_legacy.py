@@ -89,4 +89,4 @@ def _storages(
     return found
 
 
-CONVERTER = Converter(name="torch-legacy", version=1, recognise=recognise, read=read)
+CONVERTER = Converter(name="torch-legacy", recognise=recognise, read=read)

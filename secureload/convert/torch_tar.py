@@ -196,4 +196,4 @@ class _Reading:
             )
 
 
-CONVERTER = Converter(name="torch-tar", version=1, recognise=recognise, read=read)
+CONVERTER = Converter(name="torch-tar", recognise=recognise, read=read)

@@ -121,4 +121,4 @@ def _is_big_endian(file: Opened, data: mmap.mmap, member: Member | None) -> bool
     return order == b"big"
 
 
-CONVERTER = Converter(name="torch-zip", version=1, recognise=recognise, read=read)
+CONVERTER = Converter(name="torch-zip", recognise=recognise, read=read)

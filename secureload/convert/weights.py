@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from scanner.frozen import dataclass, field
+from secureload import versions
 from secureload.convert.copy import Record
 from secureload.convert.dtypes import DTYPES, DType
 from secureload.convert.gather import View
@@ -116,14 +117,13 @@ class Converter:
     """
 
     name: str
-    version: int
     recognise: Callable[[Opened], bool]
     read: Callable[[Opened], Weights]
 
     @property
     def id(self) -> str:
         """Name and version, for the record."""
-        return f"{self.name}/{self.version}"
+        return f"{self.name}/{versions.CONVERTERS[self.name]}"
 
 
 def make_tensor(

@@ -153,37 +153,30 @@ def listing(repo: str, commit: str, asked: Asked) -> tuple[str, ...]:
 
 
 def holds(path: str) -> bool:
-    """Whether an absolute path lies in a folder that was admitted under this policy."""
-    from secureload.enforce import admitted
+    """Whether an absolute path lies in a folder that was admitted under this policy.
 
+    Raises:
+        IntegrityError: the folder is not what was admitted.
+        SecureloadError: the ledger cannot be read.
+    """
     plain = os.path.normpath(path)
     models = state.models()
     if not plain.startswith(models):
         return False
     name = plain[len(models) :].split(os.sep, 1)[0]
-    top = models + name
-    if top not in _folders:
-        _folders.update(dict.fromkeys(admitted.folders(), True))
-    if top not in _folders:
+    if models + name not in _folders:
         with state.our_own_work():
-            _folders[top] = _recorded(top)
-    return _folders[top]
+            _folders[models + name] = _recorded(name)
+    return _folders[models + name]
 
 
-def _recorded(folder: str) -> bool:
+def _recorded(name: str) -> bool:
     """Whether the ledger has a folder as admitted under this policy, by whichever process."""
     from secureload.enforce import judge
-    from secureload.errors import SecureloadError
 
     gate = judge.the_gate()
-    try:
-        entries = gate.cache.entries()
-    except SecureloadError:
-        return False
-    return any(
-        str(entry.path) == folder and entry.verdict.policy.digest == gate.policy.id.digest
-        for entry in entries
-    )
+    entry = gate.in_folder(name)
+    return entry is not None and entry.verdict.policy.digest == gate.policy.id.digest
 
 
 def _needed(repo: str) -> Need | None:

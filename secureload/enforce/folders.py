@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from secureload.enforce import admissions, admitted, state
+from secureload.enforce import admissions, state
 from secureload.enforce.divert import divert_in
 from secureload.enforce.imports import FINDER
 
@@ -96,7 +96,6 @@ ENTRIES: dict[str, tuple[Entry, ...]] = {
 
 def install() -> None:
     """Hook each entry point as soon as its module is loaded."""
-    FINDER.before.update(dict.fromkeys(admitted.LIBRARIES, admitted.look_ahead))
     for module, entries in ENTRIES.items():
         FINDER.add(module, functools.partial(_hook, entries))
 

@@ -47,14 +47,11 @@ class Finder(importlib.abc.MetaPathFinder):
 
     def __init__(self) -> None:
         self.hooks: dict[str, list[Hook]] = {}
-        self.before: dict[str, Callable[[], None]] = {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Find a module that has hooks; leave every other to the finders behind."""
-        if fullname in self.before:
-            self.before[fullname]()
         hooks = self.hooks.get(fullname)
         if not hooks:
             return None

@@ -23,7 +23,7 @@ from secureload.flow import Decision, Source, Verdict
 from secureload.gateway import evidence
 from secureload.gateway.revisions import HubFile, View, is_lfs
 from secureload.gateway.work import NEED
-from secureload.ledger import hub_revisions, memory, store, verdicts
+from secureload.ledger import hub_revisions, memory, plain, store, verdicts
 from secureload.ledger.database import Database
 from secureload.ledger.records import Admitted, HubRevisionRecord
 from secureload.policy import Policy, Topics
@@ -181,7 +181,7 @@ class Catalogue:
             return row.commit if row is not None else revision
         for name in (revision, None) if revision == "main" else (revision,):
             source = Source(kind="hub", location=repository, revision=name)
-            if (commit := memory.latest(session, source)) is not None:
+            if (commit := memory.latest(plain.of_session(session), source)) is not None:
                 return commit
         return None
 

@@ -8,8 +8,6 @@ rows and the last digest) is what finds that.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from secureload.ledger.canonical import canonical, content, digest
 from secureload.ledger.tables import Audit
 
 GENESIS = "0" * 64
@@ -29,11 +28,6 @@ class Checkpoint:
 
     count: int
     head: str
-
-
-def canonical(value: Any) -> str:
-    """JSON with sorted keys, no spaces and ASCII only: equal values, equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def append(session: Session, at: str, event: str, subject: str, detail: Mapping[str, Any]) -> Audit:
@@ -51,11 +45,6 @@ def append(session: Session, at: str, event: str, subject: str, detail: Mapping[
     session.add(row)
     session.flush()
     return row
-
-
-def digest(row: Audit) -> str:
-    """What the row's digest must be."""
-    return hashlib.sha256(canonical(_content(row)).encode("ascii")).hexdigest()
 
 
 def verify(session: Session, checkpoint: Checkpoint | None = None) -> Iterator[str]:
@@ -91,15 +80,4 @@ def checkpoint(session: Session) -> Checkpoint:
 def export(session: Session) -> Iterator[str]:
     """Yield each row as one line of canonical JSON, oldest first, without line ends."""
     for row in session.execute(select(Audit).order_by(Audit.sequence)).scalars():
-        yield canonical({**_content(row), "digest": row.digest})
-
-
-def _content(row: Audit) -> dict[str, Any]:
-    return {
-        "sequence": row.sequence,
-        "at": row.at,
-        "event": row.event,
-        "subject": row.subject,
-        "detail": row.detail,
-        "previous": row.previous,
-    }
+        yield canonical({**content(row), "digest": row.digest})

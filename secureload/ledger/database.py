@@ -10,9 +10,9 @@ import functools
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import filelock
 from sqlalchemy import Connection, Engine, create_engine, event, exc, text
@@ -20,19 +20,16 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from secureload.errors import CacheError
-from secureload.ledger import postgres
-from secureload.ledger.tables import HEAD
+from secureload.ledger import plain, postgres
+from secureload.ledger.plain import HEAD
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
-_WAIT = 60.0
-"""Seconds to wait for another process's transaction; ours take milliseconds."""
-
-_UP_TO_DATE: set[tuple[Path, int, int] | str] = set()
-"""Ledgers that this process has seen at the newest schema: path, device, inode; or a URL."""
+_UP_TO_DATE: set[str] = set()
+"""URLs of ledgers that this process has seen at the newest schema."""
 
 
 class Database:
@@ -117,18 +114,9 @@ class Database:
                 self._migrate_server()
                 _UP_TO_DATE.add(self.url)
             return
-        if self._identity() in _UP_TO_DATE:
-            return
-        if not self.exists or self._version() != HEAD:
-            with filelock.FileLock(self._lock, timeout=_WAIT):
+        if not plain.newest(self.path):
+            with filelock.FileLock(self._lock, timeout=plain.WAIT):
                 self._migrate()
-        _UP_TO_DATE.add(self._identity())
-
-    def _identity(self) -> tuple[Path, int, int]:
-        with suppress(FileNotFoundError):
-            status = self.path.stat()
-            return self.path, status.st_dev, status.st_ino
-        return self.path, 0, 0
 
     def _version(self) -> str | None:
         """The schema's version, None for an empty file."""
@@ -151,7 +139,7 @@ class Database:
         if version == HEAD:
             return  # another process did it while this one waited
         _known(version, str(self.path))
-        connection = sqlite3.connect(self.path, timeout=_WAIT)
+        connection = sqlite3.connect(self.path, timeout=plain.WAIT)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         finally:
@@ -202,17 +190,11 @@ def _engine(path: Path) -> Engine:
     # No pool: a connection costs 0.1 ms, and none is shared across threads or a fork.
     engine = create_engine(
         "sqlite://",
-        creator=lambda: sqlite3.connect(path, timeout=_WAIT, isolation_level=None),
+        creator=lambda: plain.connect(path),
         poolclass=NullPool,
     )
-    event.listen(engine, "connect", _connected)
     event.listen(engine, "begin", _begun)
     return engine
-
-
-def _connected(connection: sqlite3.Connection, _: Any) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA trusted_schema = OFF")
 
 
 def _begun(connection: Connection) -> None:
@@ -224,20 +206,6 @@ def _begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
 
-_HINTS = {
-    "SQLITE_FULL": ("the disk is full", "free some space; `secureload cache gc` may help"),
-    "SQLITE_BUSY": ("another process holds it", "try again when that process is done"),
-    "SQLITE_READONLY": ("it cannot be written", "check the permissions of SECURELOAD_HOME"),
-    "SQLITE_PERM": ("it cannot be opened", "check the permissions of SECURELOAD_HOME"),
-    "SQLITE_CANTOPEN": ("it cannot be opened", "check the permissions of SECURELOAD_HOME"),
-    "SQLITE_IOERR": ("the disk reports an error", "check the disk, and the space left on it"),
-}
-_DAMAGED = (
-    "it is damaged",
-    "move it away with its `-wal` and `-shm` files; models are then admitted afresh",
-)
-
-
 @contextmanager
 def troubles(path: Path) -> Iterator[None]:
     """Turn what SQLite, SQLAlchemy and the lock raise into a `CacheError` about `path`.
@@ -245,29 +213,22 @@ def troubles(path: Path) -> Iterator[None]:
     Raises:
         CacheError: any of them failed; the message says how.
     """
-    try:
-        yield
-    except (exc.DBAPIError, sqlite3.Error) as error:
-        origin = error.orig if isinstance(error, exc.DBAPIError) else error
-        name = str(getattr(origin, "sqlite_errorname", ""))
-        found = next((hint for start, hint in _HINTS.items() if name.startswith(start)), _DAMAGED)
-        raise CacheError(f"the ledger {path}: {found[0]} ({origin})", hint=found[1]) from error
-    except exc.SQLAlchemyError as error:
-        raise CacheError(f"the ledger {path}: {_DAMAGED[0]} ({error})", hint=_DAMAGED[1]) from error
-    except UnicodeEncodeError as error:
-        raise CacheError(
-            f"the ledger {path} cannot hold the name {error.object!r}, which is not valid Unicode",
-            hint="rename the folder or file, and try again",
-        ) from error
-    except filelock.Timeout as error:
-        raise CacheError(
-            f"the ledger {path}: another process has been opening it for {_WAIT:.0f} s",
-            hint="try again when that process is done",
-        ) from error
-    finally:
-        # SQLite makes these two as the umask says; the ledger is its owner's alone.
-        for suffix in ("-wal", "-shm"):
-            with suppress(OSError):
-                beside = path.with_name(path.name + suffix)
-                if beside.stat().st_mode & 0o077:
-                    beside.chmod(0o600)
+    with plain.troubles(path):
+        try:
+            yield
+        except exc.DBAPIError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                raise error.orig from error
+            raise _damaged(path, error) from error
+        except exc.SQLAlchemyError as error:
+            raise _damaged(path, error) from error
+        except filelock.Timeout as error:
+            raise CacheError(
+                f"the ledger {path}: another process has been opening it for {plain.WAIT:.0f} s",
+                hint="try again when that process is done",
+            ) from error
+
+
+def _damaged(path: Path, error: Exception) -> CacheError:
+    what, hint = plain.DAMAGED
+    return CacheError(f"the ledger {path}: {what} ({error})", hint=hint)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from scanner.frozen import dataclass, field
 from secureload.flow import AdmissionKey, ArtifactFile, Conversion, Source, Verdict
 
 _SIGNED = (1 << 63) - 1

@@ -1,33 +1,25 @@
-"""Decisions and admissions, written and read whole.
-
-Every admission has a `record`: a digest of all that its rows say, which the audit log has
-too. Reading an admission computes it again, so rows edited behind our back are noticed
-before anything is loaded.
-"""
+"""Decisions and admissions, written whole; `admissions` reads one back."""
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from secureload.errors import IntegrityError
 from secureload.flow import (
     AdmissionKey,
     Conversion,
     Decided,
     Snapshot,
-    Source,
     Verdict,
-    digest_of,
 )
-from secureload.ledger import audit, tables
+from secureload.ledger import admissions, audit, plain, tables
+from secureload.ledger.canonical import canonical
 from secureload.ledger.records import Admitted, KeptDocument, KeptFile, Stamp
 
 _ENCODER = msgspec.json.Encoder(enc_hook=lambda value: _plain(value))
@@ -104,16 +96,16 @@ def record_admission(
         revision=source.revision,
         commit=key.commit,
         key=_document(key),
-        artifact=_artifact_digest(files),
+        artifact=admissions.artifact_digest(files),
         verdict_id=verdict_id,
         audit_sequence=0,
         record="",
         admitted_at=at,
-        evidence=audit.canonical(sorted((one.name, one.size, one.sha256) for one in evidence)),
+        evidence=canonical(sorted((one.name, one.size, one.sha256) for one in evidence)),
         verifier=verifier,
     )
     documents = [_document(conversion) for conversion in conversions]
-    row.record = _record(row, files, _document(decided.verdict), documents)
+    row.record = admissions.record_of(row, files, _document(decided.verdict), documents)
     detail = {
         "commit": key.commit,
         "record": row.record,
@@ -155,73 +147,12 @@ def record_admission(
 
 
 def admission(session: Session, admission_id: str) -> Admitted | None:
-    """Read an admission, or None when there is none.
+    """Read an admission, or None when there is none; see `admissions.read`.
 
     Raises:
         IntegrityError: its rows do not say what they said when it was recorded.
     """
-    # Rows, not objects: every warm load waits for this.
-    row = _row(session, tables.Admission, tables.Admission.id == admission_id)
-    if row is None:
-        return None
-    of_it = tables.AdmissionFile.admission_id == row.id
-    files = tuple(
-        KeptFile(
-            path=file.path,
-            size=file.size,
-            sha256=file.sha256,
-            blake3=file.blake3,
-            stamp=Stamp(
-                device=file.device,
-                inode=file.inode,
-                size=file.size,
-                mtime_ns=file.mtime_ns,
-                ctime_ns=file.ctime_ns,
-            ),
-        )
-        for file in sorted(  # here, because servers sort text as their country does
-            session.execute(select(*tables.AdmissionFile.__table__.columns).where(of_it)),
-            key=lambda file: str(file.path),
-        )
-    )
-    verdict = _row(session, tables.Verdict, tables.Verdict.id == row.verdict_id)
-    documents = list(
-        session.execute(
-            select(tables.Conversion.document)
-            .where(tables.Conversion.admission_id == row.id)
-            .order_by(tables.Conversion.position)
-        ).scalars()
-    )
-    log = _row(session, tables.Audit, tables.Audit.sequence == row.audit_sequence)
-    record = _record(row, files, verdict.document if verdict else "", documents)
-    if verdict is None or record != row.record or not _logged(log, row):
-        raise _edited(row.id)
-    try:
-        key = msgspec.json.decode(row.key, type=AdmissionKey)
-        decoded = msgspec.json.decode(verdict.document, type=Verdict)
-        conversions = tuple(msgspec.json.decode(text, type=Conversion) for text in documents)
-        listed = msgspec.json.decode(row.evidence, type=tuple[tuple[str, int, str], ...])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _edited(row.id) from error
-    if key.digest != row.id or row.artifact != _artifact_digest(files):
-        raise _edited(row.id)
-    return Admitted(
-        id=row.id,
-        folder=row.folder,
-        key=key,
-        source=Source(kind=key.kind, location=key.repository, revision=row.revision),
-        files=files,
-        verdict=decoded,
-        conversions=conversions,
-        admitted_at=row.admitted_at,
-        evidence=tuple(KeptDocument(name=n, size=size, sha256=sha) for n, size, sha in listed),
-        verifier=row.verifier,
-    )
-
-
-def _row(session: Session, table: type[tables.Base], where: ColumnElement[bool]) -> Any:
-    """The one row where this holds, its columns as attributes; None when there is none."""
-    return session.execute(select(*table.__table__.columns).where(where)).one_or_none()
+    return admissions.read(plain.of_session(session), admission_id)
 
 
 def record(session: Session, admission_id: str) -> str | None:
@@ -462,55 +393,6 @@ def delete_admission(session: Session, admission_id: str) -> None:
     session.execute(delete(tables.Admission).where(tables.Admission.id == admission_id))
     session.flush()
     session.expire_all()
-
-
-def _record(
-    row: tables.Admission, files: Iterable[KeptFile], verdict: str, conversions: Sequence[str]
-) -> str:
-    said = {
-        "id": row.id,
-        "folder": row.folder,
-        "kind": row.kind,
-        "repository": row.repository,
-        "revision": row.revision,
-        "commit": row.commit,
-        "key": row.key,
-        "artifact": row.artifact,
-        "verdict": verdict,
-        "conversions": list(conversions),
-        "files": sorted((f.path, f.size, f.sha256, f.blake3) for f in files),
-        "admitted_at": row.admitted_at,
-    }
-    # Admissions recorded before there was evidence have a record without these two.
-    if row.evidence != "[]":
-        said["evidence"] = row.evidence
-    if row.verifier:
-        said["verifier"] = row.verifier
-    return hashlib.sha256(audit.canonical(said).encode("ascii")).hexdigest()
-
-
-def _logged(log: tables.Audit | None, row: tables.Admission) -> bool:
-    if log is None or log.digest != audit.digest(log):
-        return False
-    detail = msgspec.json.decode(log.detail)
-    return (
-        log.event == "admitted"
-        and log.subject == row.id
-        and isinstance(detail, dict)
-        and detail.get("record") == row.record
-    )
-
-
-def _edited(admission_id: str) -> IntegrityError:
-    return IntegrityError(
-        f"the ledger's rows of admission {admission_id[:12]} are not as they were written",
-        hint="`secureload cache verify` lists what is wrong; "
-        f"`secureload cache rm {admission_id[:12]}` removes it, to be admitted afresh",
-    )
-
-
-def _artifact_digest(files: Iterable[KeptFile]) -> str:
-    return digest_of((file.sha256, file.size, file.path) for file in files)
 
 
 def _document(value: Any) -> str:

@@ -10,9 +10,6 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0004"
-"""The newest migration: the schema that this file describes."""
-
 
 class Base(DeclarativeBase):
     """What all tables share: names for constraints, so that migrations can name them."""

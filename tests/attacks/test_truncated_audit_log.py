@@ -11,7 +11,7 @@ import pytest
 from secureload.cache import TrustedCache
 from secureload.errors import EvidenceError
 from secureload.evidence import checkpoint, operator
-from secureload.ledger import audit
+from secureload.ledger import audit, canonical
 from secureload.ledger.tables import Audit
 from tests.builders import waivers
 from tests.secureload.cli.shell import Shell, shell
@@ -52,7 +52,7 @@ def forge(log: Path) -> None:
         previous = audit.GENESIS
         for row in session.query(Audit).order_by(Audit.sequence):
             row.previous = previous
-            row.digest = previous = audit.digest(row)
+            row.digest = previous = canonical.digest(row)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +93,47 @@ def test_a_second_request_for_the_commit_makes_no_network_request(
     assert not first.warm
     assert again.path == first.path
     assert hub.requests == []
+
+
+HEAVY = (
+    *("sqlalchemy", "alembic", "cryptography", "sigstore", "fickling", "h5py", "huggingface_hub"),
+    *("secureload.convert", "secureload.signatures", "secureload.sandbox", "scanner.pickles"),
+)
+WARM = f"""
+import sys
+from secureload import gate
+entry = gate.admit("org/model", revision=sys.argv[1])
+assert entry.warm
+print([name for name in {HEAVY} if name in sys.modules])
+"""
+
+
+def test_what_is_on_record_is_found_without_what_admits(repo: PublishedRepo) -> None:
+    commit = repo.commit(models.legacy())
+    gate.admit("org/model", revision=commit)
+
+    shown = subprocess.run(
+        [sys.executable, "-c", WARM, commit], capture_output=True, text=True, check=True
+    )
+
+    assert shown.stdout.strip() == "[]"
+
+
+def test_an_admission_is_found_by_its_folder(repo: PublishedRepo) -> None:
+    repo.commit(models.safe())
+    entry = gate.admit("org/model")
+
+    found = gate.open_gate().in_folder(entry.path.name)
+
+    assert found is not None
+    assert found.admission == entry.admission
+    assert gate.open_gate().in_folder("another") is None
+    assert gate.open_gate().in_folder("../" + entry.path.name) is None
+    weights = entry.path / "model.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(models.flipped(weights.read_bytes()))
+    with pytest.raises(IntegrityError):
+        gate.open_gate().in_folder(entry.path.name)
 
 
 def test_offline_a_branch_means_its_last_admitted_commit(

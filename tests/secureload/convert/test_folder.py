@@ -13,7 +13,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from secureload.convert import convert, convert_path, verify_conversion, version
+from secureload import versions
+from secureload.convert import convert, convert_path, verify_conversion
 from secureload.errors import ConversionError, IntegrityError, UsageError
 from secureload.flow import Artifact
 from tests.builders.conv_snapshots import approval_of, snapshot_of
@@ -283,7 +284,7 @@ def test_a_folder_that_is_not_empty_is_not_touched(tmp_path: Path) -> None:
 
 def test_version_names_every_converter() -> None:
     for name in ("torch-zip/", "torch-legacy/", "torch-tar/", "safetensors/", "scrub/"):
-        assert name in version()
+        assert name in versions.conversion()
 
 
 def test_no_torch_no_network_and_little_memory(tmp_path: Path) -> None:

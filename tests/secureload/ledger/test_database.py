@@ -16,7 +16,8 @@ from sqlalchemy import create_engine, text
 from secureload.errors import CacheError
 from secureload.ledger import audit, database
 from secureload.ledger.database import Database
-from secureload.ledger.tables import HEAD, Base
+from secureload.ledger.plain import HEAD
+from secureload.ledger.tables import Base
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from secureload.cache import TrustedCache
 from secureload.errors import CacheError, IntegrityError, UsageError
 from secureload.flow import Listing, Source
-from secureload.ledger import audit, database, hub_revisions, memory, postgres
+from secureload.ledger import audit, database, hub_revisions, memory, plain, postgres
 from secureload.ledger.database import Database
 from secureload.ledger.tables import Base
 from tests.secureload.cache.conftest import Kept, keep
@@ -166,14 +166,16 @@ def test_an_edited_row_loads_nothing(
 def test_memory_of_where_names_led(ledger: Database) -> None:
     source = Source(kind="hub", location="org/model", revision="main")
     with ledger.write() as session:
+        rows = plain.of_session(session)
         for at, commit in enumerate(("a" * 40, "b" * 40, "a" * 40)):
             listing = Listing(source=source, commit=commit, claims=())
-            memory.remember(session, listing, f"2026-01-0{at + 1}T00:00:00+00:00")
-            memory.admitted(session, listing, f"2026-01-0{at + 1}T00:00:00+00:00")
-        first = memory.first_id(session, "org/model", "id-1", "2026-01-01T00:00:00+00:00")
+            memory.remember(rows, listing, f"2026-01-0{at + 1}T00:00:00+00:00")
+            memory.admitted(rows, listing, f"2026-01-0{at + 1}T00:00:00+00:00")
+        first = memory.first_id(rows, "org/model", "id-1", "2026-01-01T00:00:00+00:00")
     with ledger.write() as session:
-        assert first == memory.first_id(session, "org/model", "id-2", "2026-01-02T00:00:00+00:00")
-        assert memory.head(session, source) == "b" * 40
+        rows = plain.of_session(session)
+        assert first == memory.first_id(rows, "org/model", "id-2", "2026-01-02T00:00:00+00:00")
+        assert memory.head(rows, source) == "b" * 40
 
 
 def test_names_are_found_whatever_their_case(ledger: Database) -> None:

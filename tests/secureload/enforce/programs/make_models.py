@@ -54,7 +54,7 @@ def main(place: Path) -> None:
 
 
 def main_timm(place: Path, side: Path) -> None:
-    """Write timm's `place/<state>-timm` and `place/expected-timm.json`."""
+    """Write timm's `place/<state>-timm` and `place/expected.json`."""
     timm_side.importable(side)
     import timm
 
@@ -63,7 +63,7 @@ def main_timm(place: Path, side: Path) -> None:
     timm.models.save_for_hf(model, str(place / "safe-timm"), safe_serialization=True)
     make_legacy(place, TIMM)
     expected = {"timm": outputs.timm(str(place / "safe-timm"))}
-    (place / "expected-timm.json").write_text(json.dumps(expected))
+    (place / "expected.json").write_text(json.dumps(expected))
 
 
 def make_legacy(place: Path, weights: dict[str, tuple[str, str]]) -> None:

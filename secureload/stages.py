@@ -1,0 +1,165 @@
+"""The stages of an admission that is not on record: the one place that knows their order.
+
+resolve -> verify -> fetch -> scan -> decide -> convert -> keep
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import scanner
+from scanner import Report
+from secureload import (
+    code,
+    convert,
+    fetching,
+    history,
+    judging,
+    modelcard,
+    policy,
+    sandbox,
+    selection,
+    tracing,
+)
+from secureload.convert.configs import MENDS
+from secureload.errors import Refused
+from secureload.evidence import operator
+from secureload.flow import (
+    AdmissionKey,
+    Artifact,
+    ArtifactFile,
+    CacheEntry,
+    CodeSet,
+    Decided,
+    Listing,
+    Need,
+    Reading,
+)
+from secureload.surroundings import Surroundings
+
+_NOT_FETCHED = frozenset({"sources", "repos", "revision", "owner", "limits", "recalled"})
+"""Topics that refuse a model before a byte of it is fetched; for others every file is read,
+so that the refusal has every reason."""
+
+
+def admit(
+    within: Surroundings, listing: Listing, key: AdmissionKey, need: Need, work: Path
+) -> CacheEntry:
+    """Take a listing through every stage after `resolve`, in the folder `work`.
+
+    Raises:
+        Refused: the policy says no; `.verdict` has every reason.
+        SecureloadError: no decision was reached.
+    """
+    confined = sandbox.served(work / "scratch")
+    decided = _decide(within, listing, need, work, confined)
+    if decided.approval is None or decided.snapshot is None:
+        within.cache.record_verdict(decided, key)
+        raise Refused(decided.verdict, decided.report)
+    staging = work / "artifact"
+    staging.mkdir()
+    with tracing.stage("convert"):
+        artifact = convert.convert(
+            decided.snapshot,
+            decided.approval,
+            staging,
+            framework=need.framework,
+            progress=within.progress,
+            through=confined.convert_folder,
+        )
+    if need.code and (found := code.code_of(decided.snapshot)):
+        artifact = _with_code(artifact, found)
+    if bad := history.recalled(within, listing, [file.sha256 for file in artifact.files]):
+        decided = judging.unfetched(
+            within, listing, decided.attestation, bad, decided.circumstances
+        )
+        within.cache.record_verdict(decided, key)
+        raise Refused(decided.verdict)
+    artifact = dataclasses.replace(artifact, confinement=confined.tier.value)
+    made = {path for done in artifact.conversions for path in done.outputs}
+    tracing.add("converted_bytes", sum(file.size for file in artifact.files if file.path in made))
+    with tracing.stage("keep"):
+        evidence = _evidence(within, key, artifact, decided)
+        return within.cache.publish(key, artifact, decided, evidence=evidence)
+
+
+def _decide(
+    within: Surroundings, listing: Listing, need: Need, work: Path, confined: sandbox.Sandbox
+) -> Decided:
+    topics = within.policy.topics(listing.source)
+    with tracing.stage("verify"):
+        attestation = fetching.attest(within, listing, work)
+    selected = selection.select(listing, need, scope=topics.scope)
+    circumstances = history.circumstances(within, listing, work)
+    early = policy.decide_early(
+        listing, attestation, within.policy, selection=selected, circumstances=circumstances
+    )
+    early = (*history.recalled(within, listing), *early)
+    if any(reason.rule in _NOT_FETCHED for reason in early):
+        return judging.unfetched(within, listing, attestation, early, circumstances)
+    with tracing.stage("fetch"):
+        attestation, snapshot = fetching.fetch(within, listing, attestation, selected, work)
+    if snapshot and (
+        bad := history.recalled(within, listing, [file.sha256 for file in snapshot.files])
+    ):
+        return judging.unfetched(within, listing, attestation, bad, circumstances)
+    report: Report | None = None
+    if snapshot is not None:
+        named = modelcard.licences(snapshot.root)
+        circumstances = dataclasses.replace(circumstances, licences=named)
+        tracing.add("scanned_bytes", sum(file.size for file in snapshot.files))
+        with tracing.stage("scan"):
+            report = scanner.scan(
+                [snapshot.root],
+                profiles=topics.pickles.profiles or None,
+                allow=topics.pickles.allow,
+                examine=confined.examine,
+            )
+    approved = policy.approved_code(topics, listing.source.repository) if need.code else None
+    with tracing.stage("decide"):
+        verdict, approval = policy.decide(
+            str(listing.source), listing, attestation, snapshot, report, within.policy,
+            mended=MENDS, confined=confined.tier.full, remote_code_requested=need.code,
+            code=code.code_of(snapshot) if need.code and snapshot else None,
+            approved_code=approved,
+            signing=operator.configured(within.settings.home) is not None,
+            circumstances=circumstances,
+            today=within.clock().date(),
+        )  # fmt: skip
+    return Decided(
+        listing=listing,
+        attestation=attestation,
+        snapshot=snapshot,
+        report=report,
+        verdict=verdict,
+        approval=approval,
+        confinement=confined.tier.value,
+        circumstances=circumstances,
+        reading=Reading(
+            complete=snapshot is not None and len(snapshot.files) == len(listing.claims),
+            profiles=topics.pickles.profiles,
+            allow=topics.pickles.allow,
+        ),
+    )
+
+
+def _evidence(
+    within: Surroundings, key: AdmissionKey, artifact: Artifact, decided: Decided
+) -> dict[str, bytes]:
+    """The documents about an admission, signed; none where there is no operator key."""
+    path = operator.configured(within.settings.home)
+    if path is None:
+        return {}
+    from secureload.evidence import documents
+
+    return documents.make(key, artifact, decided, operator.load(path), at=within.clock())
+
+
+def _with_code(artifact: Artifact, found: CodeSet) -> Artifact:
+    """The artifact with the manifest of its approved code."""
+    data = code.manifest(found)
+    (artifact.root / code.MANIFEST).write_bytes(data)
+    made = ArtifactFile(path=code.MANIFEST, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    return dataclasses.replace(artifact, files=(*artifact.files, made))
