@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scanner import FileResult, Finding, Report, Status
+from secureload import flow
 from secureload.errors import IntegrityError
 from secureload.flow import (
     Attestation,
@@ -29,6 +31,9 @@ from secureload.flow import (
     Verdict,
 )
 from secureload.ledger import tables
+
+# msgspec looks names up where a class is written, and `flow` imports no datetime by itself.
+vars(flow).setdefault("datetime", datetime)
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True):
