@@ -43,6 +43,7 @@ _FIRST = {
     "gguf": b"G",
     "keras_metadata": b"\n",
     "msgpack": bytes((*range(0x81, 0x90), 0xDE, 0xDF)),
+    "native": b"\0\x0c\xba123456789CIMOS",
     "numpy": b"\x93",
     "onnx": b"\x08",
     "sentencepiece": b"\n",

@@ -7,13 +7,16 @@ archive by its end record), which come first.
 from __future__ import annotations
 
 from scanner.formats import Format, Read
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
 _MAGIC = (
     b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*",
     b"OggS", b"fLaC", b"ID3", b"\xff\xfb", b"\xff\xf3", b"wOFF", b"wOF2", b"\0\1\0\0\0", b"OTTO",
-    b"%PDF-", b"\x1aE\xdf\xa3", b"PAR1", b"ARROW1", b"\0asm",
+    b"%PDF-", b"\x1aE\xdf\xa3", b"PAR1", b"ARROW1", b"MThd\0\0\0\6", b"v/1\1",
+    b"\0\0\0\x0cjP  \r\n\x87\n", b"\0\0\0\1Bud1", b"ply\nformat binary_", b"\0asm",
 )  # fmt: skip
+_BITMAP = pattern(rb"P([56])\s([0-9]{1,6})\s([0-9]{1,6})\s([0-9]{1,5})\s")
 
 
 def recognise(blob: Blob) -> bool:
@@ -25,7 +28,21 @@ def recognise(blob: Blob) -> bool:
         return head[8:12] in (b"WAVE", b"WEBP", b"AVI ")
     if head[:4] == b"\0\0\1\0":
         return _is_icon(blob)
+    if head[:4] == b"glTF":
+        return int.from_bytes(head[8:12], "little") == len(blob.data)
+    if head[:1] == b"P" and _is_bitmap(blob):
+        return True
     return head.startswith(_MAGIC[:4] + _MAGIC[5:-1]) or head[4:8] == b"ftyp"
+
+
+def _is_bitmap(blob: Blob) -> bool:
+    """Whether width, height and depth of a PGM or PPM file give exactly its length."""
+    found = _BITMAP.match(blob.head(64))
+    if found is None:
+        return False
+    width, height, most = int(found[2]), int(found[3]), int(found[4])
+    each = (3 if found[1] == b"6" else 1) * (2 if most > 255 else 1)
+    return len(found[0]) + width * height * each == len(blob.data)
 
 
 def _is_icon(blob: Blob) -> bool:

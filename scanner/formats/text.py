@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from scanner.facts import Fact
 from scanner.formats import Format, Read
 from scanner.formats._text import is_legacy_text, is_text
+from scanner.patterns import pattern
 from scanner.reader import Blob
 
 
@@ -35,6 +36,14 @@ _WEIGHTS = (
 _PARSED = (".json", ".yaml", ".yml", ".ipynb")
 
 
+_SCALAR = pattern(rb'\s*(?:null|true|false|-?[0-9]{1,20}(?:\.[0-9]{1,20})?|"[^"\\\x00-\x1f]*")\s*')
+
+
+def _is_scalar(blob: Blob) -> bool:
+    """Whether it is a JSON document of one plain value, which no reader of objects takes."""
+    return len(blob.data) < 4096 and _SCALAR.fullmatch(blob.data) is not None
+
+
 def _problems(blob: Blob) -> Iterator[Fact]:
     """Yield that a name promises what the text is not."""
     name = blob.name.lower()
@@ -43,7 +52,7 @@ def _problems(blob: Blob) -> Iterator[Fact]:
         yield blob.problem("malformed", f"{what} where the name promises weights")
     elif name.endswith(_PARSED) and blob.data and not is_text(blob, most=1 << 20):
         yield blob.problem("malformed", "a document in another code than UTF-8", fatal=True)
-    elif name.endswith((".json", ".ipynb")):
+    elif name.endswith((".json", ".ipynb")) and not _is_scalar(blob):
         yield blob.problem("malformed", f"{what} where the name promises JSON", fatal=True)
 
 

@@ -272,7 +272,7 @@ builtins.ArithmeticError builtins.AssertionError builtins.AttributeError
     keras.src.saving.keras_saveable unittest.mock.sentinel decimal.Context
     torch.distributed.fsdp.api.ShardingStrategy torch.distributed.fsdp.api.BackwardPrefetch
     torch.distributed.fsdp.api.StateDictType torch.distributed._shard.api torch.distributed.ReduceOp
-    torch.fx.graph_module.reduce_graph_module torch.fx.node.Node
+    torch._dynamo.decorators._DimRange torch.fx.graph_module.reduce_graph_module torch.fx.node.Node
     torch.fx.immutable_collections.immutable_list torch.fx.immutable_collections.immutable_dict
     """.split()  # noqa: SIM905
 )

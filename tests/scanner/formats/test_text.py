@@ -6,7 +6,7 @@ import pytest
 
 from scanner.engine import Options, scan_bytes
 from scanner.limits import Limits
-from tests.scanner.told import CLEAN, MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
+from tests.scanner.told import CLEAN, ERROR, MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
 
 
 @pytest.mark.parametrize("data", [b"", b"hello\n", "größe\n".encode(), "x\n".encode("utf-16"),
@@ -55,3 +55,13 @@ def test_utf_16_too_long_to_read_is_told() -> None:
     data = ("prose " * 1_000).encode("utf-16")
     result = scan_bytes(data, name="notes.txt", options=few)
     assert [finding.rule for finding in result.findings] == ["limit-reached"]
+
+
+@pytest.mark.parametrize("document", [b"null", b"5", b'"x"', b"-1.5\n", b"true"])
+def test_a_plain_value_is_a_json_document(document: bytes) -> None:
+    assert_clean(document, "text", "value.json")
+
+
+@pytest.mark.parametrize("document", [b"nul", b'"x', b"5 6", b"hello", b'"\\"'])
+def test_anything_else_is_none(document: bytes) -> None:
+    assert tell(document, "value.json").verdict is ERROR
