@@ -373,12 +373,19 @@ class _Beside:
 
 
 def _name_facts(blob: Blob) -> Iterator[ProblemFact]:
-    odd = any(
-        ord(char) < 32 or ord(char) == 127 or 0xD800 <= ord(char) <= 0xDFFF
-        or ord(char) in range(0x202A, 0x202F) or ord(char) in range(0x2066, 0x206A)
-        for char in blob.path
-    )  # fmt: skip
-    if odd or "\\" in blob.path:
+    if blob.path.isascii():
+        odd = not blob.path.isprintable()
+    else:
+        import unicodedata
+
+        # Joiners belong to some scripts and to emoji; other format characters only hide.
+        odd = any(
+            unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+            for char in blob.path
+            if char not in "\u200c\u200d"
+        )
+    ends = any(part != part.strip() or part.rstrip(".") != part for part in blob.path.split("/"))
+    if odd or ends or "\\" in blob.path:
         yield blob.problem("odd-name", "the file's name does not show as it is stored")
 
 

@@ -20,6 +20,9 @@ _LAMBDAS = frozenset({"Lambda", "__lambda__", "function", "_tf_keras_function"})
 _CARRIERS = frozenset({"TFSMLayer", "TorchModuleWrapper", "FlaxLayer", "JaxLayer"})
 """Layers of Keras that load a SavedModel, unpickle a module or call a function by its name."""
 _CLASS = pattern(r"_?[A-Z]\w*|__\w+__")
+_FOLDERS = ("BackupAndRestore", "ModelCheckpoint", "TensorBoard", "CSVLogger", "RemoteMonitor",
+            "LambdaCallback", "DirectoryIterator")  # fmt: skip
+"""Classes of Keras that open files or connections when they are made, or call what they hold."""
 _CALLABLES = frozenset({"TFOpLambda", "SlicingOpLambda", "TFClassMethodDispatcher"})
 _ARITHMETIC = pattern(
     r"(?:math|nn|linalg|signal|sparse|bitwise|random|compat\.v1\.(?:math|nn)|keras\.backend"
@@ -60,8 +63,13 @@ def _object(blob: Blob, value: dict[str, Any]) -> Iterator[Fact]:
     registered = value.get("registered_name")
     name = value.get("class_name", registered)
     if not isinstance(name, str):
+        if value.get("function_type") in ("lambda", "function") and "function" in value:
+            yield _fact(blob, "keras-lambda", "Lambda", "a function stored as bytecode or by name")
         return
     config = value.get("config")
+    vocabulary = config.get("vocabulary") if isinstance(config, dict) else None
+    if isinstance(vocabulary, str):
+        yield _fact(blob, "keras-file", vocabulary[:200], "a file that the layer reads")
     if name.rpartition(">")[2] in _LAMBDAS:
         yield _fact(blob, "keras-lambda", name, "a function stored as bytecode or by name")
     elif name in _CALLABLES:
@@ -76,6 +84,8 @@ def _object(blob: Blob, value: dict[str, Any]) -> Iterator[Fact]:
         yield _fact(blob, "keras-custom", f"builtins.{name}"[:200], "a function of Python's own")
     elif isinstance(module, str) and not _is_own(module, name):
         yield _fact(blob, "keras-custom", f"{module}.{name}"[:200], "a class outside Keras")
+    elif name.rpartition(">")[2] in _FOLDERS:
+        yield _fact(blob, "keras-custom", name[:200], "a class that opens files or connections")
     elif name in _CARRIERS:
         yield _fact(blob, "keras-custom", name, "a layer that holds a model of another library")
     elif isinstance(module, str) and module != "builtins" and not _CLASS.fullmatch(name):

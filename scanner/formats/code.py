@@ -13,7 +13,10 @@ _MAGIC = {
     b"\xfe\xed\xfa\xce": "macho", b"\xfe\xed\xfa\xcf": "macho",
     b"\xce\xfa\xed\xfe": "macho", b"\xcf\xfa\xed\xfe": "macho", b"\xca\xfe\xba\xbe": "macho",
     b"\0asm": "wasm", b"\x1bLua": "lua-bytecode", b"dex\n": "dalvik",
+    b"A\n2\n": "r-data", b"A\n3\n": "r-data", b"X\n\0\0": "r-data",
+    b"RDA2": "r-data", b"RDA3": "r-data", b"RDX2": "r-data", b"RDX3": "r-data",
 }  # fmt: skip
+# R evaluates promises that serialised data brings when the value is first used.
 
 
 def language(blob: Blob) -> str:

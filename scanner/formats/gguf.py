@@ -5,7 +5,9 @@ Source: `docs/gguf.md` of ggml.
 
 from __future__ import annotations
 
+import math
 import struct
+from collections.abc import Iterator
 
 from scanner.facts import Fact, TemplateFact
 from scanner.formats import Format, Read
@@ -14,6 +16,10 @@ from scanner.reader import Blob
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _STRING, _ARRAY = 8, 9
 _MOST = 1_000_000
+_KINDS = 63
+"""Beyond every type of tensor that ggml has had."""
+_BYTES = {0: 4, 1: 2, 24: 1, 25: 2, 26: 4, 27: 8, 28: 8, 30: 2}
+"""Whole bytes an element, for types that are no blocks."""
 
 
 def recognise(blob: Blob) -> bool:
@@ -97,25 +103,48 @@ def read(blob: Blob) -> Read:
                 value = cursor.raw()
                 if len(value) > 8:
                     facts.extend(_strings.held(blob, key, bytes(value)))
+            elif kind == _ARRAY and "template" in key:
+                facts.extend(_templates(blob, cursor))
             else:
                 start = cursor.at
                 cursor.skip(kind)
                 if kind == _ARRAY:
                     listed = blob.inner(blob.data[start : cursor.at], key[:200], hint="raw")
                     facts.extend(hidden(listed, whole=True))
-        offsets = []
-        for _ in range(tensors):
-            cursor.string()
-            dimensions = cursor.number("I")
-            if dimensions > 8:
-                raise ValueError("a tensor of too many dimensions")
-            cursor.at += 8 * dimensions + 4
-            offsets.append(cursor.number("Q"))
-        if offsets and max(offsets) > len(blob.data) - cursor.at:
-            facts.append(blob.problem("incomplete", "tensors lie past the end", fatal=True))
+        facts.extend(_tensors(blob, cursor, tensors))
     except (struct.error, ValueError, OverflowError) as error:
         facts.append(blob.problem("malformed", f"the GGUF header is damaged: {error}", fatal=True))
     yield from facts
+
+
+def _templates(blob: Blob, cursor: _Cursor) -> Iterator[Fact]:
+    """Yield the templates of an array of strings."""
+    inner, length = cursor.number("I"), cursor.number("Q")
+    if inner != _STRING or length > len(blob.data):
+        raise ValueError("templates that are no strings")
+    for _ in range(length):
+        yield TemplateFact(where=blob.where(cursor.at), source=cursor.string())
+
+
+def _tensors(blob: Blob, cursor: _Cursor, count: int) -> Iterator[Fact]:
+    """Yield what is wrong with the list of tensors: each must lie in the file, and once."""
+    names: set[str] = set()
+    ends = []
+    for _ in range(count):
+        name, dimensions = cursor.string(), cursor.number("I")
+        if dimensions > 8:
+            raise ValueError("a tensor of too many dimensions")
+        elements = math.prod(cursor.number("Q") for _ in range(dimensions))
+        kind, offset = cursor.number("I"), cursor.number("Q")
+        if kind > _KINDS:
+            raise ValueError(f"unknown tensor type {kind}")
+        if name in names:
+            yield blob.problem("duplicate-key", f"the tensor {name[:100]!r} occurs twice")
+        names.add(name)
+        # The smallest type of any version takes less than two bits an element.
+        ends.append(offset + (elements * _BYTES.get(kind, 0) or elements // 8))
+    if ends and max(ends) > len(blob.data) - cursor.at:
+        yield blob.problem("incomplete", "tensors lie past the end", fatal=True)
 
 
 FORMAT = Format(name="gguf", recognise=recognise, read=read)

@@ -13,6 +13,7 @@ from typing import Any
 from scanner.facts import ConfigFact, Fact, TemplateFact
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
+from scanner.formats._named import named, paired
 from scanner.formats._text import first_word, is_text
 from scanner.reader import Blob
 
@@ -88,6 +89,26 @@ KEYS = frozenset(
         "class_name",
         "registered_name",
         "module",
+        "__module__",
+        "loader_module",
+        "activation_fn",
+        "activation_function",
+        "default_activation_function",
+        "sbert_ce_default_activation_function",
+        "types",
+        "py/function",
+        "py/method",
+        "py/repr",
+        "$type",
+        "@class",
+        "@type",
+        "lc",
+        "custom_op_library",
+        "custom_ops_library",
+        "plugin_path",
+        "ep_library_path",
+        "sp_model",
+        "name_or_path",
     ]
 )
 """Keys that some loader follows: code to import, files or repositories to open."""
@@ -126,6 +147,8 @@ def read(blob: Blob) -> Read:
         return
     except (ValueError, RecursionError) as error:
         if _is_lines(blob):
+            for line in filter(bytes.strip, bytes(blob.data).splitlines()):
+                yield from values(blob, load_json(line, blob.limits))
             return
         yield blob.problem("malformed", f"no valid JSON: {error}", fatal=True)
         return
@@ -143,7 +166,7 @@ def _components(blob: Blob, document: Any) -> Iterator[Fact]:
 
     if isinstance(document, dict) and _is_pipeline(blob, document):
         for name, entry in document.items():
-            if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str):
+            if isinstance(entry, list) and len(entry) >= 2 and isinstance(entry[0], str):
                 yield fact(f"$.{name}", "pipeline-component", f"{entry[0]}:{entry[1]}")
     elif isinstance(document, list):
         for number, entry in enumerate(document):
@@ -158,6 +181,8 @@ def _is_pipeline(blob: Blob, document: dict[str, Any]) -> bool:
     Pipelines are read from `model_index.json` alone; models and schedulers keep theirs in
     files whose names end in `config.json`.
     """
+    if blob.name.endswith("model_index.json"):
+        return True
     if not {"_class_name", "_diffusers_version"} & set(document):
         return False
     name = document.get("_class_name")
@@ -195,7 +220,10 @@ def values(blob: Blob, document: Any) -> Iterator[Fact]:
             )
         if key == "chat_template":
             yield from _templates(blob, value)
+        elif isinstance(value, str) and not path.endswith("]"):
+            yield from named(blob, path, value)
         if isinstance(value, dict):
+            yield from paired(blob, path, value)
             index = key == "weight_map"
             for name, item in reversed(value.items()):
                 inside = index or (chosen and isinstance(item, str)) or name in KEYS
@@ -205,6 +233,8 @@ def values(blob: Blob, document: Any) -> Iterator[Fact]:
                 pending.append((f"{path}.{name}", label if inside else name, inside, item))
         elif isinstance(value, list):
             for number, item in reversed(list(enumerate(value))):
+                if isinstance(item, str) and "{%" in item:
+                    yield TemplateFact(where=blob.where(), source=item)
                 if isinstance(item, (dict, list)) or chosen:
                     pending.append((f"{path}[{number}]", key, chosen and _scalar(item), item))
 

@@ -1,18 +1,22 @@
-"""Data that decoders show and nothing executes: images, sound, fonts, documents, git bundles.
+"""Data that decoders show and nothing executes: images, sound, fonts, documents, tables.
 
-Known by magic number. What is appended to such a file is found by the other readers (an
-archive by its end record), which come first.
+Known by magic number. An archive appended to such a file is found by its end record; other
+bytes behind a PNG or RIFF file, actions of PDF and types of Arrow that are pickles are told
+here.
+
+Source: PNG, third edition; ISO 32000-1, 12.6; Arrow's extension types in Python.
 """
 
 from __future__ import annotations
 
+from scanner.facts import CodeFact
 from scanner.formats import Format, Read
 from scanner.patterns import pattern
 from scanner.reader import Blob
 
 _MAGIC = (
     b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*",
-    b"OggS", b"fLaC", b"ID3", b"\xff\xfb", b"\xff\xf3", b"wOFF", b"wOF2", b"\0\1\0\0\0", b"OTTO",
+    b"OggS", b"fLaC", b"ID3", b"\xff\xfb", b"\xff\xf3", b"wOFF", b"wOF2", b"OTTO",
     b"%PDF-", b"\x1aE\xdf\xa3", b"PAR1", b"ARROW1", b"MThd\0\0\0\6", b"v/1\1",
     b"\0\0\0\x0cjP  \r\n\x87\n", b"\0\0\0\1Bud1", b"ply\nformat binary_", b"\0asm",
 )  # fmt: skip
@@ -32,7 +36,11 @@ def recognise(blob: Blob) -> bool:
         return int.from_bytes(head[8:12], "little") == len(blob.data)
     if head[:1] == b"P" and _is_bitmap(blob):
         return True
-    return head.startswith(_MAGIC[:4] + _MAGIC[5:-1]) or head[4:8] == b"ftyp"
+    if head[:5] == b"\0\1\0\0\0":
+        # A font's first table has a name; .NET's serialised objects begin alike.
+        return head[12:16].isascii() and head[12:16].decode("latin-1").isprintable()
+    film = head[4:8] == b"ftyp" and 8 <= int.from_bytes(head[:4], "big") <= len(blob.data)
+    return film or head.startswith(_MAGIC[:4] + _MAGIC[5:-1])
 
 
 def _is_bitmap(blob: Blob) -> bool:
@@ -58,8 +66,42 @@ def _is_icon(blob: Blob) -> bool:
 
 
 def read(blob: Blob) -> Read:
-    """Such data says nothing that a rule would judge."""
-    yield from ()
+    """Yield what acts in a document or a table, and what lies behind a picture."""
+    head = blob.head(8)
+    if head.startswith(b"%PDF-"):
+        found = _ACTIONS.search(blob.data)
+        if found is not None:
+            name = found[0].decode("latin-1")
+            yield CodeFact(where=blob.where(found.start()), language="pdf-action", names=(name,))
+    elif head.startswith((b"PAR1", b"ARROW1")):
+        found = _PICKLED_TYPE.search(blob.data)
+        if found is not None:
+            message = "a column's type is a pickle, which its readers may load"
+            yield blob.problem("hidden-pickle", message, offset=found.start())
+    end = _end(blob)
+    if end and any(blob.data[end : end + (1 << 16)]):
+        yield blob.problem("trailing-data", "bytes follow the picture", offset=end)
+        yield blob.inner(blob.data[end:], f"{blob.name}:rest")
+
+
+_ACTIONS = pattern(rb"/(?:JavaScript|JS|Launch|RichMedia|EmbeddedFile|ImportData|SubmitForm)\b")
+_PICKLED_TYPE = pattern(rb"arrow\.py_extension_type")
+
+
+def _end(blob: Blob) -> int:
+    """Where a PNG or RIFF file ends by its own account, 0 when it gives none."""
+    if blob.head(4) == b"RIFF":
+        end = 8 + int.from_bytes(blob.data[4:8], "little")
+        return end + end % 2 if end <= len(blob.data) else 0
+    at = 8
+    while blob.head(4) == b"\x89PNG" and at + 12 <= len(blob.data):
+        length, kind = int.from_bytes(blob.data[at : at + 4], "big"), blob.data[at + 4 : at + 8]
+        at += 12 + length
+        if bytes(kind) == b"IEND":
+            return at
+        if not bytes(kind).isalpha():
+            break
+    return 0
 
 
 FORMAT = Format(name="media", recognise=recognise, read=read, inert=True)

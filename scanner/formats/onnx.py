@@ -19,9 +19,13 @@ _DOMAINS = frozenset(
      "ai.onnx.preview", "com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental",
      "org.pytorch.aten"}
 )  # fmt: skip
-_OUTSIDE = pattern(r"^(?:[/\\~]|[A-Za-z]:|[a-z][a-z0-9+.-]*://)|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
+_OUTSIDE = pattern(
+    r"^\s*(?:[/\\~]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*://)|(?:^|[/\\])\.\.(?:[/\\]|$)|\0"
+)
 _NAMES = frozenset({("node", 4), ("node", 7), ("function", 1), ("function", 10)})
 """An operator's type and domain, where it is used and where the model defines it itself."""
+_ACTING = frozenset({"PyOp", "PythonOp", "PythonOpGrad", "EPContext", "ExternOp", "ATen"})
+"""Operators of the known domains that call Python, or name a library, file or function to use."""
 _MOST = 5_000_000
 
 
@@ -44,6 +48,7 @@ def read(blob: Blob) -> Read:
         while pending:
             kind, data = pending.pop()
             external: dict[str, str] = {}
+            places: list[str] = []
             said: dict[int, str] = {}
             for number, wire, value in fields(data):
                 steps += 1
@@ -56,6 +61,8 @@ def read(blob: Blob) -> Read:
                 if inner == "entry":
                     key, content = entry(value)
                     external[key] = content
+                    if key == "location":
+                        places.append(content)
                 elif inner is not None:
                     pending.append((inner, value))
                 elif (kind, number) == ("model", 14):
@@ -73,8 +80,9 @@ def read(blob: Blob) -> Read:
                 called[operator] = called.get(operator, 0) + 1
             elif kind == "function":
                 defined.add((said.get(10, ""), said.get(1, "")))
-            location = external.get("location")
-            if location is not None and _OUTSIDE.search(location):
+            if external.get("basepath"):
+                places.append(external["basepath"])
+            for location in filter(_OUTSIDE.search, places):
                 yield MemberFact(
                     where=blob.where(), name=location[:200], kind="external-tensor", size=0,
                     compressed_size=0, target=location[:200],
@@ -82,6 +90,11 @@ def read(blob: Blob) -> Read:
     except WireError as error:
         yield blob.problem("malformed", f"the model is damaged: {error}", fatal=True)
     for (name, operator_type), count in called.items():
+        if operator_type in _ACTING and name in _DOMAINS:
+            yield CodeFact(
+                where=blob.where(), count=count, language="onnx-op", names=(operator_type,),
+                detail="runs Python, or loads a library or a file that it names",
+            )  # fmt: skip
         if name not in _DOMAINS and (name, operator_type) not in defined:
             domains[name] = domains.get(name, 0) + count
     # A domain that is imported and never used needs its library all the same.

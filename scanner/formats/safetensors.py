@@ -20,6 +20,15 @@ _BITS = {
     "F32": 32, "C64": 64, "F64": 64, "I64": 64, "U64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
 """Bits an element, by type name."""
+_PROGRAMS = (
+    b"\x7fELF",
+    b"PK\x03\x04",
+    b"7z\xbc\xaf\x27\x1c",
+    b"\xfd7zXZ\0",
+    b"Rar!\x1a\x07",
+    b"#!/bin",
+)
+"""How programs and archives begin; numbers do so once in thousands of millions of tensors."""
 
 
 def recognise(blob: Blob) -> bool:
@@ -95,6 +104,9 @@ def _tensors(blob: Blob, header: dict[str, object], room: int) -> Read:
                                fatal=True)  # fmt: skip
             return
         at = end
+        data = blob.data[len(blob.data) - room + start :][: end - start]
+        if bytes(data[:6]).startswith(_PROGRAMS):
+            yield blob.inner(data, name[:200])
     if at < room:
         yield blob.problem("trailing-data", f"{room - at} bytes follow the last tensor",
                            offset=len(blob.data) - (room - at), fatal=True)  # fmt: skip

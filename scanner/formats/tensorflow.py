@@ -26,6 +26,12 @@ DANGEROUS = frozenset(
         "CreateSummaryFileWriter", "CreateSummaryDbWriter", "Recv", "Send", "CacheDataset",
         "CacheDatasetV2", "SaveDataset", "SaveDatasetV2", "LoadDataset", "SnapshotDataset",
         "SnapshotDatasetV2", "FileSystemSetConfiguration", "WriteSummary", "ImmutableConst",
+        "WriteRawProtoSummary", "WriteScalarSummary", "WriteHistogramSummary", "WriteImageSummary",
+        "WriteAudioSummary", "WriteGraphSummary", "ImportEvent", "DistributedSave",
+        "RegisterDataset", "RegisterDatasetV2", "DecodeProtoV2", "EncodeProto", "RemoteCall",
+        "LoadAndRemapMatrix", "GenerateVocabRemapping", "ExperimentalLMDBDataset",
+        "DatasetToTFRecord", "ExperimentalDatasetToTFRecord", "BigtableDataset", "Abort",
+        "FlushSummaryWriter",
     ]
 )  # fmt: skip
 """Operations that call Python, or open, write or list files or connections."""

@@ -16,6 +16,7 @@ from scanner.facts import CodeFact, ConfigFact, Fact
 from scanner.findings import Where
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
+from scanner.formats._named import named
 from scanner.formats._text import first_word, is_text
 from scanner.formats.json import KEYS
 from scanner.formats.json import recognise as is_json
@@ -44,6 +45,8 @@ _KNOWN = pattern(
 )
 """Tags that loaders follow to objects of a language, calls and files."""
 _LOCAL = pattern(r"!?[\w./:,%+-]+")
+_CONSTANTS: dict[str, bool] = dict.fromkeys(("true", "True", "TRUE", "yes", "on"), True)
+"""What YAML takes for true, as far as a key asks for it."""
 _LARGEST = 4_000_000
 _MOST = 10_000
 _TAGGED = pattern(rb"(?:^|[:?,\[{-][ \t])[ \t]*![!<\w%]|^%TAG", re.MULTILINE)
@@ -180,10 +183,16 @@ def _value(blob: Blob, keys: list[str | None], value: str | None, facts: list[Fa
         return
     key = keys[-1]
     keys[-1] = ""
+    if value is not None:
+        facts.extend(named(blob, f"$..{key}", value))
     if key in KEYS:
         facts.append(
             ConfigFact(
-                where=blob.where(), document=blob.name, path=f"$..{key}", key=key, value=value
+                where=blob.where(),
+                document=blob.name,
+                path=f"$..{key}",
+                key=key,
+                value=_CONSTANTS.get(value, value) if value is not None else None,
             )
         )
 

@@ -46,8 +46,13 @@ def constants(tree: Any) -> dict[str, object]:
                 known[node.target.name] = value
     for block in tree.find_all(jinja2.nodes.AssignBlock):
         if isinstance(block.target, jinja2.nodes.Name):
-            parts = [part.data for part in block.find_all(jinja2.nodes.TemplateData)]
-            known[block.target.name] = "".join(parts)
+            parts = [
+                fold(part, known)
+                for node in block.find_all(jinja2.nodes.Output)
+                for part in node.nodes
+            ]
+            text = "".join(part for part in parts if isinstance(part, str))
+            known[block.target.name] = TOO_MUCH if TOO_MUCH in parts else text
     return known
 
 
@@ -95,6 +100,8 @@ def _fold(node: Any, known: dict[str, object], depth: int) -> Any:
         value = _item(node, sub)
     elif kind == "Filter":
         value = _filtered(node, sub)
+    elif kind == "Call" and getattr(node.node, "name", "") == "dict":
+        value = [keyword.key for keyword in node.kwargs]
     elif kind == "Call" and type(node.node).__name__ == "Getattr":
         value = _method(sub(node.node.node), node.node.attr, [sub(arg) for arg in node.args])
     else:

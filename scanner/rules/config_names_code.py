@@ -8,7 +8,9 @@ Fires on
     `auto_map`, `custom_generate`, `custom_pipelines`, `attn_implementation: org/kernel`,
     `_target_`, kernels named by a quantisation, components of a diffusers pipeline or modules
     of a sentence transformer that come from anywhere else. A target known for a dangerous effect
-    (`_target_: os.system`, `class_name: eval`) is critical.
+    (`_target_: os.system`, `class_name: eval`) is critical, under whatever key. A module or
+    activation of another package, `trust_remote_code: true`, libraries of operators, and
+    classes of Java or .NET are told too.
 Stays quiet on
     `attn_implementation: sdpa` and other names built into the library.
 Remedy
@@ -52,7 +54,29 @@ _PIPELINES = frozenset(
 )
 """Libraries that diffusers loads components from, and its own folders of pipelines."""
 _CLASSES = frozenset({"class_name", "registered_name"})
-_IMPORTS = frozenset({"_target_", "py/object", "py/type", "py/reduce", "__reduce__"})
+_IMPORTS = frozenset(
+    {"_target_", "py/object", "py/type", "py/reduce", "py/function", "py/method", "py/repr",
+     "__reduce__"}
+)  # fmt: skip
+_LIBRARIES = frozenset(
+    {"custom_op_library", "custom_ops_library", "plugin_path", "ep_library_path"}
+)
+_FOREIGN = pattern(
+    r"(?:System|Microsoft|Windows|javax?|com|org|net|sun|jdk|groovy|clojure|scala)\.[\w.$]*[A-Z]\w*"
+    r"(?:,.*)?"
+)
+"""Classes of .NET and Java, by which their readers of JSON choose what to make."""
+_FOREIGN_KEYS = frozenset({"$type", "@class", "@type"})
+_MODULES = frozenset({"parent_library", "loader_module", "__module__"})
+_ACTIVATIONS = pattern(r"(?:\w+_)?activation_(?:fn|function)|types")
+_DOTTED = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_KNOWN = frozenset(
+    """builtins catboost collections copy datetime diffusers functools keras lightgbm mlflow numpy
+    onnx onnxruntime pandas peft quantile_forest re scipy sentence_transformers sklearn skops
+    statsmodels tensorflow timm tokenizers torch torchvision transformers typing xgboost
+    _codecs _operator operator""".split()  # noqa: SIM905
+)
+"""Packages that a loader's own classes come from; what they hold is judged by name."""
 
 
 def check(fact: ConfigFact) -> Iterator[Message]:
@@ -76,6 +100,22 @@ def check(fact: ConfigFact) -> Iterator[Message]:
             yield _imports(fact, str(fact.value), evidence)
     elif fact.key in _IMPORTS and named:
         yield _imports(fact, fact.value, evidence)
+    elif fact.key == "dotted-name":
+        if _effect(fact.value) is not None:
+            yield _imports(fact, fact.value, evidence)
+    elif fact.key == "trust_remote_code" and fact.value is True:
+        yield Message(text=f"`{fact.path}` asks for the code of a repository", evidence=evidence)
+    elif fact.key in _LIBRARIES and value:
+        yield Message(text=f"`{fact.path}` names a library to load", evidence=evidence)
+    elif fact.key in _FOREIGN_KEYS and _FOREIGN.fullmatch(value):
+        yield Message(text=f"`{fact.path}` names the class `{value[:100]}`", evidence=evidence)
+    elif fact.key == "lc" and fact.value == 1:
+        yield Message(text=f"`{fact.path}` marks an object to be constructed", evidence=evidence)
+    elif fact.key in _MODULES and value and value.partition(".")[0] not in _KNOWN:
+        yield _imports(fact, value, evidence)
+    elif _ACTIVATIONS.fullmatch(fact.key) and _DOTTED.fullmatch(value):
+        if value.partition(".")[0] not in _KNOWN:
+            yield _imports(fact, value, evidence)
     elif fact.key in _CLASSES and isinstance(fact.value, str):
         # Classes are named in earnest everywhere; what is known to run something is none.
         target = fact.value.replace(":", ".")

@@ -6,7 +6,8 @@ Why it matters
 Fires on
     Names with double underscores as attributes, items or strings, also where the template
     puts them together from constants, more of that than can be worked out, the `attr` filter,
-    `lipsum`, `cycler` and `joiner` used as doors, templates that include others.
+    attributes and callables looked up by a name that cannot be worked out, numbers that would
+    take all memory, `lipsum`, `cycler` and `joiner` used as doors, templates that include others.
 Stays quiet on
     Loops, conditions, filters, `raise_exception`, `strftime_now`, macros, namespaces.
 Remedy
@@ -26,6 +27,8 @@ from scanner.rules import Message, Rule
 from scanner.rules._fold import TOO_MUCH, constants, fold
 
 _LONGEST = 1_000_000
+_HUGE = 10_000_000
+"""No template counts further than this."""
 _INSIDE = pattern(
     r"__(?:class|globals|builtins|import|subclasses|mro|bases?|init|getattribute|dict|code|self"
     r"|module|reduce|call|func|loader|spec|new|enter|exit)_{0,2}"
@@ -102,7 +105,7 @@ def _judge(node: Any, known: dict[str, object], *, printed: bool) -> Message | N
             return Message(text=f"the template has the string {node.value[:60]!r}")
         if len(node.value) > 1 and not node.value.strip("_") and not printed:
             return Message(text="the template builds a name with underscores")
-    if kind == "Keyword" and _INSIDE.search(node.key):
+    if kind == "Keyword" and (_INSIDE.search(node.key) or "__" in node.key):
         return Message(text=f"the template has the name {node.key[:60]!r}")
     if kind == "Filter" and _looks_up(node):
         return Message(text="the template uses the `attr` filter", severity=Severity.HIGH)
@@ -113,6 +116,9 @@ def _judge(node: Any, known: dict[str, object], *, printed: bool) -> Message | N
         # A repetition alone holds nothing but itself; what is cut out of it may be anything.
         if value is TOO_MUCH and kind != "Mul":
             return _MORE
+    said = _computed(node, kind, known) or _costs(node, kind)
+    if said is not None:
+        return said
     if kind in _OTHERS:
         return Message(text="the template includes another", severity=Severity.MEDIUM)
     return None
@@ -136,7 +142,8 @@ def _assembled(key: Any, known: dict[str, object]) -> Message | None:
             return Message(text=f"the template reaches for `{value[:60]}`")
         return None
     kind = type(key).__name__
-    text = kind == "Concat" or (kind == "Filter" and key.name in _TEXT_FILTERS)
+    method = kind == "Call" and isinstance(fold(getattr(key.node, "node", None), known), str)
+    text = method or kind == "Concat" or (kind == "Filter" and key.name in _TEXT_FILTERS)
     if text or (kind == "Add" and _has_text(key)):
         return Message(
             text="the template looks an item up by a string that it assembles",
@@ -146,10 +153,46 @@ def _assembled(key: Any, known: dict[str, object]) -> Message | None:
 
 
 def _has_text(node: Any) -> bool:
-    return any(
-        type(part).__name__ == "Const" and isinstance(part.value, str)
-        for part in (node.left, node.right)
-    )
+    return any(isinstance(part.value, str) for part in _constants(node))
+
+
+def _constants(node: Any) -> Iterator[Any]:
+    return (part for part in _nodes(node) if type(part).__name__ == "Const")
+
+
+def _computed(node: Any, kind: str, known: dict[str, object]) -> Message | None:
+    """A name that is put together in ways that are not worked out here."""
+    text = None
+    if kind in ("List", "Tuple") and sum(
+        getattr(item, "value", None) == "_" for item in node.items
+    ) > 1:  # fmt: skip
+        text = "the template builds a name with underscores"
+    elif kind == "Call" and type(node.node).__name__ == "Getitem":
+        if type(node.node.arg).__name__ != "Const":
+            text = "the template calls an item that it looks up by a computed name"
+    elif kind == "Call" and type(node.node).__name__ == "Getattr":
+        owner = node.node.node
+        unknown = node.node.attr in ("format", "format_map") and fold(owner, known) is None
+        if unknown and any("{" in str(part.value) for part in _constants(owner)):
+            text = "the template assembles a format, which can reach attributes"
+    elif kind == "Filter":
+        keys = [one.value for one in node.kwargs or () if one.key == "attribute"]
+        if node.name in ("selectattr", "rejectattr", "groupby") and node.args:
+            keys.append(node.args[0])
+        if any(type(key).__name__ != "Const" for key in keys):
+            text = "the template looks an attribute up by a computed name"
+    if text is None:
+        return None
+    return Message(text=text, severity=Severity.HIGH, confidence=Confidence.MEDIUM)
+
+
+def _costs(node: Any, kind: str) -> Message | None:
+    """A number that asks for more time or memory than any conversation takes."""
+    huge = kind == "Const" and type(node.value) is int and abs(node.value) > _HUGE
+    if huge or kind == "Pow":
+        text = "the template works with a number that would take all time or memory"
+        return Message(text=text, severity=Severity.MEDIUM)
+    return None
 
 
 def _name(attribute: str) -> Message | None:

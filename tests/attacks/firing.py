@@ -120,6 +120,26 @@ def _python(path: str) -> None:
     runpy.run_path(path)
 
 
+def _site(path: str) -> None:
+    """As the interpreter takes a `.pth` file when it starts."""
+    import site
+
+    site.addpackage(str(Path(path).parent), Path(path).name, set())
+
+
+def _notebook(path: str) -> None:
+    """As a kernel would run the cells, one after the other."""
+    names: dict[str, Any] = {}
+    for cell in json.loads(Path(path).read_text())["cells"]:
+        exec("".join(cell["source"]), names)
+
+
+def _logging(path: str) -> None:
+    import logging.config
+
+    logging.config.dictConfig(json.loads(Path(path).read_text()))
+
+
 def _shell(path: str) -> None:
     import subprocess
 
@@ -147,6 +167,9 @@ LOADERS: dict[str, Callable[[str], None]] = {
     "jinja": _jinja,
     "python": _python,
     "shell": _shell,
+    "site": _site,
+    "notebook": _notebook,
+    "logging": _logging,
 }
 
 

@@ -56,14 +56,21 @@ FLOORS: dict[str, int] = {
     "python": 24,
     "yaml": 13,
     "configuration": 0,
-    "keras": 9,
+    "keras": 11,
     "saved-model": 7,
     "onnx": 0,
     "safetensors": 0,
     "program": 1,
     "gguf": 2,
     "carried": 15,
-    "export": 8,
+    "export": 10,
+    "script": 8,
+    "notebook": 4,
+    "page": 0,
+    "named-code": 16,
+    "long-line": 2,
+    "on-trust": 0,
+    "misnamed": 0,
 }
 
 _ORDER = (FileVerdict.CLEAN, FileVerdict.SUSPICIOUS, FileVerdict.ERROR, FileVerdict.MALICIOUS)

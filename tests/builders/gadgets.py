@@ -272,6 +272,7 @@ def corpus() -> tuple[Technique, ...]:
         attack_formats,
         attack_libraries,
         attack_opcodes,
+        attack_repository,
         attack_stdlib,
     )
 
@@ -283,6 +284,7 @@ def corpus() -> tuple[Technique, ...]:
             attack_opcodes,
             attack_containers,
             attack_formats,
+            attack_repository,
         )
         for one in table.techniques()
     ]

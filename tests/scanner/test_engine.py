@@ -262,3 +262,19 @@ def test_the_shortest_files_get_an_answer(first: int) -> None:
     for size in range(1, 9):
         assert scan_bytes(bytes([first]) + bytes(size - 1)).verdict is not None
         assert scan_bytes(bytes([first]) * size).verdict is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\u200b.json", "a\u202ejson", "\ufeffconfig.json", "a\u2028.json", "a\u00ad.json", "a.json.",
+     "a.json ", " a.json", "a\U000e0041.json"],
+)  # fmt: skip
+def test_a_name_that_does_not_show_is_told(name: str) -> None:
+    assert "odd-name" in rules(scan_bytes(b"{}", name=name))
+
+
+@pytest.mark.parametrize(
+    "name", ["größe.json", "模型.json", "می‌روم.json", ".gitattributes", "a b.json"]
+)
+def test_ordinary_names_of_any_script_are_not(name: str) -> None:
+    assert "odd-name" not in rules(scan_bytes(b"{}", name=name))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.scanner.told import CLEAN, ERROR, SUSPICIOUS, assert_clean, rules, tell
+from tests.scanner.told import CLEAN, ERROR, MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -119,3 +120,36 @@ def test_a_module_behind_many_others_is_told() -> None:
 def test_a_long_way_of_blanks_is_no_disguise() -> None:
     document = b" \n" * 5_000 + b'{"auto_map": {"AutoModel": "m.M"}}'
     assert "config-names-code" in rules(tell(document, "config"))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"model": {"target": "os.system", "params": {}}},
+        {"model": {"class_path": "subprocess.Popen", "init_args": {}}},
+        {"handlers": {"h": {"()": "os.system"}}},
+        {"module": "os", "function": "system"},
+        {"__module__": "builtins", "__class__": "eval"},
+        {"a": [{"callable": "builtins:exec"}]},
+    ],
+    ids=lambda document: next(iter(document)),
+)
+def test_what_runs_something_is_told_under_any_key(document: dict[str, Any]) -> None:
+    assert tell(json.dumps(document).encode(), "x.json").verdict is MALICIOUS
+
+
+@pytest.mark.parametrize("key", ["chat_template", "prompt_template", "system"])
+def test_a_template_is_one_under_any_key(key: str) -> None:
+    source = "{{ cycler.__init__.__globals__.os.system('id') }}"
+    for value in (source, {"a": {"b": source}}):
+        assert tell(json.dumps({key: value}).encode(), "config.json").verdict is MALICIOUS
+
+
+def test_lines_of_json_are_looked_into() -> None:
+    data = b'{"auto_map": {"AutoModel": "a.B"}}\n{"a": 1}\n'
+    assert "config-names-code" in rules(tell(data, "x.jsonl"))
+
+
+def test_words_of_a_vocabulary_name_nothing() -> None:
+    words = {"model": {"vocab": {"os.system": 1, "{{": 2}, "list": [["os.system", -1.0], "eval"]}}
+    assert_clean(json.dumps(words).encode(), "json", "tokenizer.json")

@@ -72,3 +72,21 @@ def test_classes_of_others_are_left_to_their_loaders() -> None:
     text = b'{"class_name": "dog", "labels": [{"class_name": "cat", "module": null}]}'
 
     assert tell(text, "labels.json").verdict is CLEAN
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}},
+        {"class_name": "BackupAndRestore", "module": "keras.callbacks", "config": {}},
+        {"class_name": "x", "config": {"function": ["4wEA"], "function_type": "lambda"}},
+    ],
+    ids=["a vocabulary's file", "a folder", "a function without a class"],
+)
+def test_files_and_functions_without_a_class_are_told(layer: object) -> None:
+    assert "embedded-code" in rules(tell(model(DENSE, layer), "config.json"))
+
+
+def test_a_vocabulary_of_words_is_clean() -> None:
+    layer = {"class_name": "StringLookup", "config": {"vocabulary": ["a", "b"]}}
+    assert_clean(model(layer), "json", "config.json")

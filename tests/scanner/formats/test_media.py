@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.builders.zips import plain
-from tests.scanner.told import MALICIOUS, SHELL, assert_clean, tell
+from tests.scanner.told import CLEAN, MALICIOUS, SHELL, assert_clean, rules, tell
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
@@ -43,3 +43,40 @@ def test_a_bitmap_and_a_scene_have_the_length_they_say() -> None:
     assert tell(b"P5 2 2 255\n\0\1\2\xff\xff", "a.pgm").format == "unknown"
     assert_clean(b"glTF\2\0\0\0\x14\0\0\0" + bytes(8), "media", "a.glb")
     assert tell(b"glTF\2\0\0\0\x15\0\0\0" + bytes(8), "a.glb").format == "unknown"
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    return len(data).to_bytes(4, "big") + kind + data + bytes(4)
+
+
+WHOLE = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes(13)) + chunk(b"IEND")
+
+
+def test_bytes_behind_a_picture_are_told() -> None:
+    assert_clean(WHOLE, "media", "logo.png")
+    assert_clean(WHOLE + bytes(9), "media", "logo.png")
+    assert "appended-data" in rules(tell(WHOLE + b"#!/bin/sh\nid\n", "logo.png"))
+    sound = b"RIFF\x24\0\0\0WAVEfmt " + bytes(28)
+    assert "appended-data" in rules(tell(sound + b"anything", "a.wav"))
+
+
+@pytest.mark.parametrize("action", [b"/S/JavaScript/JS(x)", b"/S /Launch /F (x)", b"/EmbeddedFile"])
+def test_actions_of_a_document_are_code(action: bytes) -> None:
+    assert "embedded-code" in rules(tell(b"%PDF-1.4\n1 0 obj<<" + action + b">>", "a.pdf"))
+    assert_clean(b"%PDF-1.4\n1 0 obj<</OpenAction 3 0 R>>", "media", "a.pdf")
+
+
+def test_a_column_type_that_is_a_pickle_is_told() -> None:
+    table = b"PAR1ARROW:extension:name\0arrow.py_extension_type\0PAR1"
+    assert "hidden-pickle" in rules(tell(table, "a.parquet"))
+    assert_clean(b"PAR1ARROW:schema\0PAR1", "media", "a.parquet")
+
+
+def test_only_what_has_the_size_that_it_says_is_a_film() -> None:
+    assert_clean(b"\0\0\0\x18ftypmp42" + bytes(12), "media", "a.mp4")
+    assert tell(b":;:\nftypx\0: >fired\n", "a.mp4").verdict is not CLEAN
+
+
+def test_objects_of_net_are_no_font() -> None:
+    assert_clean(b"\0\1\0\0\0\x0c\0\x80\0\3\0\x40GPOS" + bytes(30), "media", "a.ttf")
+    assert tell(b"\0\1\0\0\0\xff\xff\xff\xff\1\0\0\0" + bytes(30), "a.ttf").verdict is not CLEAN

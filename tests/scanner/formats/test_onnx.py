@@ -54,3 +54,20 @@ def test_a_foreign_operator_is_told() -> None:
 def test_a_path_that_climbs_only_after_a_long_way_is_told() -> None:
     place = "a/" * 1_000 + "../" * 1_001 + "x"
     assert "link-in-archive" in rules(tell(model(chunk(5, tensor(place))), "model.onnx"))
+
+
+@pytest.mark.parametrize("place", ["\t/etc/passwd", "HTTP://example.invalid/x", "../x"])
+def test_every_place_that_is_given_counts(place: str) -> None:
+    entries = [chunk(13, chunk(1, "location") + chunk(2, one)) for one in (place, "x")]
+    twice = chunk(5, chunk(8, "w") + b"".join(entries))
+    base = chunk(5, tensor("x") + chunk(13, chunk(1, "basepath") + chunk(2, place)))
+    for graph in (twice, base):
+        assert "link-in-archive" in rules(tell(model(graph), "model.onnx"))
+    function = chunk(25, chunk(1, "f") + chunk(11, chunk(1, "v") + chunk(5, tensor(place))))
+    assert "link-in-archive" in rules(tell(model(b"") + function, "model.onnx"))
+
+
+@pytest.mark.parametrize("operator", ["PyOp", "PythonOp", "EPContext"])
+def test_operators_that_run_python_or_load_libraries_are_told(operator: str) -> None:
+    node = chunk(1, chunk(4, operator) + chunk(7, "com.microsoft"))
+    assert "embedded-code" in rules(tell(model(node), "model.onnx"))

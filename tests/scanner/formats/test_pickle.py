@@ -64,3 +64,17 @@ def test_idle_opcodes_before_the_call_hide_nothing(idle: bytes) -> None:
 @pytest.mark.parametrize("letter", [b"N", b"(", b"]", b"}", b"2"])
 def test_letters_that_read_like_opcodes_are_text(letter: bytes) -> None:
     assert tell(b"ACGT" * 10 + letter * 300_000 + b" ACGT\n", "sequence.txt").findings == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"V%s\n", b"S'%s'\n", b"I%s1\n", b"F1.%s\n", b"L%s1L\n"],
+    ids=["text", "bytes", "number", "float", "long"],
+)
+def test_a_long_line_hides_nothing_behind_it(line: bytes) -> None:
+    data = line % (b"0" * 100_000) + b"0celsewhere\nrun\n(tR."
+    assert tell(data, "notes").verdict.value in ("suspicious", "error")
+
+
+def test_long_prose_that_begins_like_an_opcode_is_text() -> None:
+    assert_clean(b"Very long lines " * 9_000, "text", "notes")

@@ -75,3 +75,11 @@ def test_a_foreign_layout_is_a_note() -> None:
     result = tell(made({"__metadata__": {"format": "tf"}, "a": tensor(0, 8)}))
     assert rules(result) == {"foreign-layout"}
     assert result.verdict is CLEAN
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x7fELF\x02\x01\x01\0", b"#!/bin/sh\nid\n!!!", b"7z\xbc\xaf\x27\x1c" + bytes(10)]
+)
+def test_a_tensor_that_is_a_program_or_archive_is_read_as_one(data: bytes) -> None:
+    header = {"a": tensor(0, len(data), "U8", (len(data),))}
+    assert rules(tell(made(header, data), "model.safetensors"))

@@ -47,3 +47,15 @@ def test_bytes_behind_the_storages_are_told() -> None:
 def test_a_cut_file_is_an_error() -> None:
     assert tell(MODEL[:-10]).verdict is ERROR
     assert tell(b"".join(PARTS[:3])).verdict is ERROR
+
+
+def test_a_storage_that_is_used_and_not_listed_is_told() -> None:
+    import io
+
+    import torch
+
+    held = io.BytesIO()
+    torch.save({"a": torch.ones(3)}, held, _use_new_zipfile_serialization=False)
+    data = held.getvalue()
+    cut = data.rindex(b"\x80\x02]")
+    assert tell(data[:cut] + pickle.dumps([], 2)).verdict is ERROR

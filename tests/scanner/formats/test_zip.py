@@ -84,3 +84,14 @@ def test_a_repacked_torch_file_is_clean() -> None:
 @pytest.mark.parametrize("name", ["evil", "version", "data/999", "data/0", "code.py", "x/data.pkl"])
 def test_a_pickle_anywhere_in_a_torch_file_is_found(name: str) -> None:
     assert tell(repacked({name: SHELL})).verdict is MALICIOUS
+
+
+def test_a_storage_that_is_not_there_is_told(tmp_path: Path) -> None:
+    import torch
+
+    torch.save({"a": torch.ones(3)}, tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    kept = {name: data for name, data in members.items() if not name.endswith("/data/0")}
+    assert len(kept) == len(members) - 1
+    assert tell(plain(kept), "a.pt").verdict is ERROR

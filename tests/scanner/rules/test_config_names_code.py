@@ -56,3 +56,44 @@ def test_any_other_target_is_not(target: str) -> None:
     (finding,) = RULE.apply(value("_target_", target))
 
     assert finding.severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        value("dotted-name", "os.system", path="$.target"),
+        value("trust_remote_code", True),
+        value("parent_library", "os"),
+        value("loader_module", "evil.module"),
+        value("__module__", "evil"),
+        value("activation_fn", "evil.module.Function"),
+        value("types", "evil.Module"),
+        value("custom_ops_library", "evil.so"),
+        value("$type", "System.Windows.Data.ObjectDataProvider, PresentationFramework"),
+        value("@class", "javax.script.ScriptEngineManager"),
+        value("lc", 1),
+        value("py/function", "os.system"),
+    ],
+    ids=lambda fact: fact.key,
+)
+def test_other_ways_to_name_code_fire(fact: ConfigFact) -> None:
+    assert len(list(RULE.apply(fact))) == 1
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        value("dotted-name", "model.safetensors"),
+        value("dotted-name", "ldm.models.diffusion.ddpm.LatentDiffusion", path="$.target"),
+        value("trust_remote_code", False),
+        value("parent_library", "transformers.models.bert.modeling_bert"),
+        value("__module__", "sklearn.pipeline"),
+        value("activation_function", "gelu_new"),
+        value("activation_fn", "torch.nn.modules.linear.Identity"),
+        value("@type", "sc:Dataset"),
+        value("custom_ops_library", ""),
+    ],
+    ids=lambda fact: f"{fact.key} {fact.value}",
+)
+def test_ordinary_names_stay_quiet(fact: ConfigFact) -> None:
+    assert list(RULE.apply(fact)) == []

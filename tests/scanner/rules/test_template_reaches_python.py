@@ -79,7 +79,7 @@ def test_names_put_together_from_pieces_are_found(source: str) -> None:
 @pytest.mark.parametrize(
     "source",
     ["{{ '___' }}", "{{ ' __bold__ ' ~ m.content }}", "{{ messages[loop.index0 + 1]['role'] }}",
-     "{{ 'a' * 1000000000000 }}", "{{ '%99999999999d' % 1 }}", "{{ ('a' * 2000) * 2000 }}",
+     "{{ '%99999999999d' % 1 }}", "{{ ('a' * 2000) * 2000 }}",
      "{{ '|'.join(['a', 'b']) }}", "{{ names[i - 1] }}", "{% set k = 'role' %}{{ m[k] }}"],
 )  # fmt: skip
 def test_ordinary_arithmetic_on_text_is_left_alone(source: str) -> None:
@@ -103,3 +103,32 @@ def test_more_than_can_be_worked_out_is_told(source: str) -> None:
 def test_a_long_prompt_is_left_alone() -> None:
     prompt = "You are an assistant. " * 300
     assert said("{% set p = '" + prompt + "' %}{{ p ~ 'Go on.' + x }}") == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{% set ns=namespace(s='') %}{% for c in ['_','_','c','_','_'] %}{% set ns.s = ns.s + c %}"
+     "{% endfor %}{{ m[ns.s] }}", "{{ m[m[0].content]() }}",
+     "{{ m[dict(po=1,pen=2)|join]('id') }}",
+     "{{ m['AAclassAA'.translate({65:95})] }}",
+     "{% set a %}_{{ '_' }}class__{% endset %}{{ m[a] }}",
+     "{% set u=(m|string|list)[9] %}{{ m[u+u+'class'+u+u] }}", "{{ m|groupby(m[0].k) }}",
+     "{{ m|sort(attribute=m[0].k) }}", "{{ ('{0.' ~ m[0].role ~ '}').format(m) }}",
+     "{{ dict(__cla=1,ss__=2)|join }}", "{{ 'a' * 1000000000000 }}", "{{ 9 ** 9 ** 9 }}",
+     "{{ range(1000000000)|list }}", "{{ 'a'|center(10000000000) }}"],
+)  # fmt: skip
+def test_computed_lookups_and_huge_numbers_are_found(source: str) -> None:
+    assert list(RULE.apply(TemplateFact(where=Where(), source=source)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ m|map(attribute='role')|join(', ') }}",
+     "{{ m|selectattr('role', 'equalto', 'user')|list }}",
+     "{{ '{}: {}'.format(m.role, m.content) }}", "{{ tools[name] }}",
+     "{{ m[loop.index0 - 1].role }}",
+     "{{ a ~ '_' ~ b }}", "{{ x.split('_') }}", "{% for k in tool %}{{ tool[k] }}{% endfor %}",
+     "{{ ns.items[ns.key]['type'] }}", "{{ m|sort(attribute='role') }}", "{{ 1000000 }}"],
+)  # fmt: skip
+def test_ordinary_lookups_are_left_alone(source: str) -> None:
+    assert list(RULE.apply(TemplateFact(where=Where(), source=source))) == []

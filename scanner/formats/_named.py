@@ -1,0 +1,49 @@
+"""Values of a configuration that name code or hold a template, under whatever key.
+
+Loaders of all kinds import what some key of theirs names: `target`, `class_path`, `func`,
+a module and a function side by side. Which names are dangerous is a rule's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from scanner.facts import ConfigFact, Fact, TemplateFact
+from scanner.patterns import pattern
+from scanner.reader import Blob
+
+_DOTTED = pattern(r"[A-Za-z_]\w{0,60}(?:[.:][A-Za-z_]\w{0,60}){1,8}")
+_MODULES = (
+    "module", "__module__", "module_path", "module_name", "parent_library", "library", "package",
+    "loader_module",
+)  # fmt: skip
+_NAMES = (
+    "class", "__class__", "class_name", "function", "function_name", "func", "name", "method",
+    "attr", "base_model_class", "callable", "object",
+)  # fmt: skip
+_LONGEST = 200
+
+
+def named(blob: Blob, path: str, value: str) -> Iterator[Fact]:
+    """Yield what one string names or holds."""
+    if "{%" in value or ("{{" in value and len(value) > 8):
+        yield TemplateFact(where=blob.where(), source=value)
+    elif len(value) <= _LONGEST and _DOTTED.fullmatch(value):
+        yield _fact(blob, path, value.replace(":", "."))
+
+
+def paired(blob: Blob, path: str, item: dict[str, Any]) -> Iterator[Fact]:
+    """Yield the names that a module and something in it, side by side, amount to."""
+    modules = [item[key] for key in _MODULES if isinstance(item.get(key), str)]
+    for module in modules:
+        for key in _NAMES:
+            name = item.get(key)
+            if isinstance(name, str) and len(module) + len(name) < _LONGEST:
+                yield _fact(blob, path, f"{module}.{name}")
+
+
+def _fact(blob: Blob, path: str, value: str) -> ConfigFact:
+    return ConfigFact(
+        where=blob.where(), document=blob.name, path=path, key="dotted-name", value=value
+    )
