@@ -52,7 +52,7 @@ FLOORS: dict[str, int] = {
     "archive": 54,
     "zip-trick": 28,
     "polyglot": 13,
-    "template": 30,
+    "template": 36,
     "python": 24,
     "yaml": 13,
     "configuration": 0,
