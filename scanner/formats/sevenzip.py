@@ -130,7 +130,7 @@ def _folder(blob: Blob, folder: Any, packed: memoryview, infos: list[Any]) -> Re
     wrong: list[UnpackError] = []
     size = sum(int(info.uncompressed) for info in infos)
     try:
-        pieces = _until(unpack(_coders(folder), packed), size, wrong)
+        pieces = _until(unpack(_coders(folder), packed, size), size, wrong)
         data = collect(pieces, blob.budget, len(packed) * 50)
     except UnpackError as error:
         yield blob.problem(error.kind, error.message, fatal=True)

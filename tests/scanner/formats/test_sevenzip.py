@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
+import random
 import zlib
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import py7zr
 import pytest
 
-from scanner import scan_bytes
+from scanner import FileResult, scan_bytes
 from scanner.engine import Options
 from scanner.limits import LIMITS
 from tests.builders import zips
 from tests.builders.archives import tar
-from tests.scanner.told import ERROR, MALICIOUS, SHELL, SUSPICIOUS, assert_clean, rules, tell
+from tests.scanner.told import CLEAN, ERROR, MALICIOUS, SHELL, SUSPICIOUS, assert_clean, rules, tell
 
 TEXT = b"some plain text, and more of it\n" * 50
 FILTERS: dict[str, Any] = {
@@ -25,6 +27,10 @@ FILTERS: dict[str, Any] = {
     "deflate": [{"id": py7zr.FILTER_DEFLATE}],
     "copy": [{"id": py7zr.FILTER_COPY}],
     "zstd": [{"id": py7zr.FILTER_ZSTD}],
+    "deflate64": [{"id": py7zr.properties.FILTER_DEFLATE64}],
+    "brotli": [{"id": py7zr.FILTER_BROTLI, "level": 5}],
+    "branch and lzma": [{"id": py7zr.FILTER_X86}, {"id": py7zr.FILTER_LZMA}],
+    "branch and bzip2": [{"id": py7zr.FILTER_ARM}, {"id": py7zr.FILTER_BZIP2}],
     "branch": [{"id": py7zr.FILTER_X86}, {"id": py7zr.FILTER_LZMA2, "preset": 1}],
     "delta": [{"id": py7zr.FILTER_DELTA}, {"id": py7zr.FILTER_LZMA2, "preset": 1}],
 }
@@ -102,3 +108,43 @@ def test_a_header_that_claims_much_is_an_error() -> None:
     head = b"7z\xbc\xaf\x27\x1c\0\4" + zlib.crc32(start).to_bytes(4, "little") + start
 
     assert tell(head + bytes(100)).verdict is ERROR
+
+
+@pytest.mark.parametrize("method", FILTERS)
+def test_long_members_come_out_whole(method: str) -> None:
+    """Wrong bytes would have a wrong checksum, and a stage that keeps some back too few."""
+    noise = random.Random(7).randbytes(700_001)
+    members = {"a.txt": TEXT * 400, "a.npy": npy(noise), "b.txt": b"x" * 3_000_000}
+
+    assert_clean(packed(members, FILTERS[method]), "7z", "model.7z")
+
+
+def npy(data: bytes) -> bytes:
+    held = io.BytesIO()
+    np.save(held, np.frombuffer(data, dtype="u1"))
+    return held.getvalue()
+
+
+@pytest.mark.parametrize("method", ["brotli", "deflate64"])
+def test_damage_is_an_error_whatever_the_method(method: str) -> None:
+    data = packed({"a.bin": npy(random.Random(7).randbytes(9_000))}, FILTERS[method])
+    for at in range(40, 240, 40):
+        assert tell(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]).verdict is not CLEAN
+
+
+def test_what_no_library_unpacks_is_named() -> None:
+    """PPMd as py7zr writes it, and BCJ2, which it does not write."""
+    ppmd = packed({"a.txt": TEXT}, [{"id": py7zr.FILTER_PPMD, "order": 6, "mem": 24}])
+    bcj2 = unpacked_by(b"\x03\x03\x01\x1b", packed({"a.txt": TEXT}, FILTERS["copy"]))
+    for result in (tell(ppmd), bcj2):
+        assert result.verdict is ERROR
+        assert {one.evidence.get("kind") for one in result.findings} == {"unsupported-compression"}
+
+
+def unpacked_by(method: bytes, data: bytes) -> FileResult:
+    """Read an archive whose coders all claim this method."""
+    from scanner.formats import sevenzip
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sevenzip, "_coders", lambda folder: [(method, b"")])
+        return tell(data)
