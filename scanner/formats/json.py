@@ -113,6 +113,7 @@ KEYS = frozenset(
 )
 """Keys that some loader follows: code to import, files or repositories to open."""
 
+_NODE = frozenset({"__class__", "__module__", "__loader__"})
 _MOST = 100_000
 
 
@@ -227,6 +228,8 @@ def values(blob: Blob, document: Any) -> Iterator[Fact]:
             index = key == "weight_map"
             for name, item in reversed(value.items()):
                 inside = index or (chosen and isinstance(item, str)) or name in KEYS
+                # The arguments of a node whose class the reader of skops' schemas judges.
+                inside = inside and not (name == "__reduce__" and _NODE.issubset(value))
                 label = "weight_map" if index else name if name in KEYS else key
                 if name == "chat_template":
                     label, inside = name, True
