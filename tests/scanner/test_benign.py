@@ -405,3 +405,58 @@ def test_plain_data_as_dill_writes_it() -> None:
     ellipsis = pickles.call("dill._dill", "_eval_repr", pickles.text("Ellipsis"))
 
     assert_clean(pickles.program(one, b"0", ellipsis), "plain.dill")
+
+
+# What training and other libraries leave
+
+
+def test_training_arguments_with_their_settings(tmp_path: Path) -> None:
+    import transformers
+
+    arguments = transformers.Seq2SeqTrainingArguments(
+        output_dir=str(tmp_path), report_to=[], use_cpu=True, optim="adafactor",
+        generation_config=transformers.GenerationConfig(max_length=3),
+    )  # fmt: skip
+    assert_clean(saved(arguments), "training_args.bin")
+
+
+def test_a_diffusers_pipeline(tmp_path: Path) -> None:
+    import diffusers
+
+    unet = diffusers.UNet2DModel(
+        sample_size=8, block_out_channels=(8, 8), norm_num_groups=2, layers_per_block=1,
+        down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
+    )  # fmt: skip
+    diffusers.DDPMPipeline(unet, diffusers.DDPMScheduler()).save_pretrained(tmp_path)
+
+    assert dirty(scan([tmp_path])) == {}
+
+
+def estimators() -> Iterator[Any]:
+    from sklearn import ensemble, linear_model, naive_bayes, neighbors, pipeline, svm, tree
+    from sklearn import preprocessing as scale
+
+    yield linear_model.LogisticRegression()
+    yield linear_model.SGDClassifier()
+    yield tree.DecisionTreeClassifier()
+    yield ensemble.RandomForestClassifier(3)
+    yield ensemble.GradientBoostingClassifier(n_estimators=2)
+    yield ensemble.HistGradientBoostingClassifier(max_iter=2)
+    yield svm.SVC(probability=True)
+    yield neighbors.KNeighborsClassifier(algorithm="kd_tree")
+    yield naive_bayes.GaussianNB()
+    yield pipeline.make_pipeline(scale.StandardScaler(), linear_model.RidgeClassifier())
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_fitted_estimators(tmp_path: Path) -> None:
+    import joblib
+
+    points = np.random.default_rng(0).random((40, 3))
+    for number, made in enumerate(estimators()):
+        made.fit(points, points[:, 0] > 0.5)
+        joblib.dump(made, tmp_path / f"{number}.joblib")
+        for protocol in (2, 5):
+            (tmp_path / f"{number}-{protocol}.pkl").write_bytes(pickle.dumps(made, protocol))
+
+    assert dirty(scan([tmp_path])) == {}
