@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -46,6 +48,7 @@ _known: dict[tuple[str, str], list[CacheEntry]] = {}
 _answers: dict[object, tuple[float, CacheEntry | OSError]] = {}
 _listings: dict[tuple[str, str], tuple[str, ...]] = {}
 _folders: dict[str, bool] = {}
+_sealed: list[str] = []
 
 
 def repository(
@@ -74,8 +77,8 @@ def known(repo: str, revision: str | None, name: str) -> Path | None:
     return None
 
 
-def folder(path: str, need: Need) -> str:
-    """The admitted copy of a local folder; the folder itself where it is one already.
+def folder(path: str, need: Need) -> CacheEntry:
+    """The admitted copy of a local folder.
 
     Raises:
         Refused: the policy says no.
@@ -83,12 +86,9 @@ def folder(path: str, need: Need) -> str:
     """
     from secureload.flow import Source
 
-    place = os.path.abspath(path)  # noqa: PTH100
-    if holds(place):
-        return path
-    source = Source(kind="local", location=place)
     # No answer is kept: a folder changes, and asking again is cheap.
-    return str(_admitted(source, need, Asked()).path)
+    source = Source(kind="local", location=os.path.abspath(path))  # noqa: PTH100
+    return _admitted(source, need, Asked())
 
 
 def file(repo: str, revision: str | None, name: str, asked: Asked) -> Path | Absent:
@@ -152,6 +152,22 @@ def listing(repo: str, commit: str, asked: Asked) -> tuple[str, ...]:
     return _listings[repo, commit]
 
 
+@contextlib.contextmanager
+def sealed(folder: Path) -> Iterator[None]:
+    """A stretch in which what lies in this folder, admitted and sealed in memory, is loaded."""
+    _sealed.append(str(folder))
+    try:
+        yield
+    finally:
+        _sealed.remove(str(folder))
+
+
+def is_sealed(path: str) -> bool:
+    """Whether an absolute path is one of those folders, or lies in one."""
+    plain = os.path.normpath(path)
+    return any(plain == top or plain.startswith(top + os.sep) for top in _sealed)
+
+
 def holds(path: str) -> bool:
     """Whether an absolute path lies in a folder that was admitted under this policy.
 
@@ -159,6 +175,8 @@ def holds(path: str) -> bool:
         IntegrityError: the folder is not what was admitted.
         SecureloadError: the ledger cannot be read.
     """
+    if is_sealed(path):
+        return True
     plain = os.path.normpath(path)
     models = state.models()
     if not plain.startswith(models):

@@ -11,11 +11,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secureload.enforce import admissions, state
 from secureload.enforce.divert import divert_in
 from secureload.enforce.imports import FINDER
+
+if TYPE_CHECKING:
+    from secureload.flow import CacheEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,20 +119,26 @@ def _redirecting(entry: Entry) -> Callable[[Callable[..., Any]], Callable[..., A
             given = args[place] if len(args) > place else options.get(entry.name)
             if state.doing.inside or not isinstance(given, (str, os.PathLike)):
                 return original(*args, **options)
-            reference = os.fspath(given)
+            reference = str(os.fspath(given))
             if admissions.holds(os.path.abspath(reference)):  # noqa: PTH100
                 return original(*args, **options)
+
+            def instead(folder: Any) -> Any:
+                if len(args) > place:
+                    return original(*args[:place], str(folder), *args[place + 1 :], **options)
+                return original(*args, **{**options, entry.name: str(folder)})
+
             need = _need(entry, options)
             if os.path.isdir(reference):  # noqa: PTH112  as the libraries ask
-                admitted = admissions.folder(str(reference), need)
-                if len(args) > place:
-                    args = (*args[:place], admitted, *args[place + 1 :])
-                else:
-                    options = {**options, entry.name: admitted}
-                return original(*args, **options)
-            with state.needing(str(reference), need):
-                if entry.early:
-                    _ask(str(reference), options)
+                admitted = admissions.folder(reference, need)
+                if need.code and _runs_code(original, admitted):
+                    return _with_code(admitted, instead)
+                return instead(admitted.path)
+            with state.needing(reference, need):
+                if entry.early or need.code:
+                    found = _ask(reference, options)
+                    if need.code and found is not None and _runs_code(original, found):
+                        return _with_code(found, instead)
                 return original(*args, **options)
 
         return load
@@ -137,8 +146,22 @@ def _redirecting(entry: Entry) -> Callable[[Callable[..., Any]], Callable[..., A
     return make
 
 
-def _ask(reference: str, options: dict[str, Any]) -> None:
-    """Say no where the policy does; whatever else is wrong, the library will say itself.
+def _runs_code(original: Callable[..., Any], admitted: CacheEntry) -> bool:
+    """Whether this is transformers, and a model whose Python the policy approved."""
+    from secureload.registry import code
+
+    return original.__module__.startswith("transformers.") and code.has_code(admitted)
+
+
+def _with_code(admitted: CacheEntry, load: Callable[[Any], Any]) -> Any:
+    from secureload.enforce import remote_code
+
+    with remote_code.running(admitted) as (folder, give):
+        return give(load(folder))
+
+
+def _ask(reference: str, options: dict[str, Any]) -> CacheEntry | None:
+    """The admitted model; None where it is no refusal, but the library that will say why not.
 
     Raises:
         Refused: the policy says no.
@@ -150,11 +173,11 @@ def _ask(reference: str, options: dict[str, Any]) -> None:
         token=token_of(options.get("token")), offline=bool(options.get("local_files_only"))
     )
     try:
-        admissions.repository(reference, options.get("revision"), asked)
+        return admissions.repository(reference, options.get("revision"), asked)
     except Refused:
         raise
     except SecureloadError:
-        return
+        return None
 
 
 def _need(entry: Entry, options: dict[str, Any]) -> Any:

@@ -322,7 +322,10 @@ def _remote_code(
         subject = ", ".join(paths)
     elif code is None or code.digest not in approved:
         digest = code.digest if code else "not read"
-        message = f"no approval of this code: all of it together is {digest}"
+        message = (
+            f"no approval of this code: all of it together is {digest}; `secureload code approve "
+            f"{listing.source} --file FILE` approves it once it was read"
+        )
         subject, setting = ", ".join(paths), "spec.remoteCode.mode: approved-digests"
     elif code.astray:
         message = "a configuration names code that is not among the approved files"
