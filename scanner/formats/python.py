@@ -28,10 +28,9 @@ _RUN_BY_SITE = pattern(rb"^import[ \t]", re.MULTILINE)
 """The lines that `site` executes in a `.pth` file; the others are folders."""
 _LARGEST = 2_000_000
 _SOURCE = pattern(
-    rb"^[ \t]*(?:import[ \t]+[A-Za-z_][\w.]*(?:[ \t]+as[ \t]+\w+)?[ \t]*(?:[;,#]|\r?$)"
-    rb"|from[ \t]+\.*[A-Za-z_][\w.]*[ \t]+import[ \t(]"
-    rb"|(?:async[ \t]+)?def[ \t]+\w+\(|class[ \t]+\w+[(:])"
-    rb"|\b(?:exec|eval|compile|open|__import__)\(",
+    rb"^(?:[ \t]*(?:import[ \t]+[A-Za-z_][\w.]*(?:[ \t]+as[ \t]+\w+)?"
+    rb"|from[ \t]+\.*[A-Za-z_][\w.]*[ \t]+import[ \t]+[\w(*]+)[ \t]*(?:[;,#]|\r?$)"
+    rb"|(?:async[ \t]+)?def[ \t]+\w+\(|class[ \t]+\w+[(:]|(?:exec|eval)\()|\b__import__\(",
     re.MULTILINE,
 )
 """Lines that a program too long to parse has and other text hardly ever."""

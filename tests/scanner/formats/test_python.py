@@ -124,7 +124,7 @@ def test_a_program_too_long_to_parse_is_told(line: bytes) -> None:
 
 
 def test_long_prose_is_text() -> None:
-    prose = LONG + b"Import duties (see above) are due from the class of 1984.\n"
+    prose = LONG + b"Import duties (see above) are due from the class of 1984; open() says so.\n"
     assert_clean(prose, "text", "notes.txt")
 
 
