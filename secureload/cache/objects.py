@@ -20,8 +20,13 @@ from secureload.errors import CacheError, IntegrityError, SecureloadError, Usage
 from secureload.ledger.records import Admitted
 
 _CHUNK_BYTES = 8 << 20
+"""How much is sent, fetched or measured at once; S3's client has ten of them under way."""
+
+_PARTS = 10_000
+"""Most parts that S3 takes of one upload."""
 
 _S3 = {
+    "default_block_size": _CHUNK_BYTES,
     "config_kwargs": {
         "connect_timeout": 10,
         "read_timeout": 60,
@@ -58,9 +63,11 @@ class Objects:
             if folder:
                 for parent in (f"{root}/incoming", str(PurePosixPath(final).parent)):
                     files.makedirs(parent, exist_ok=True)
+            clutter = folder
             try:
-                files.put_file(str(path), name)
+                files.put_file(str(path), name, **_parts(files, size))
                 if self._digest(name, size) != sha256:
+                    clutter = True
                     raise IntegrityError(
                         f"the object store {self.url} gave back other bytes than it was given",
                         hint="nothing was published; check the store, then ask again",
@@ -68,8 +75,11 @@ class Objects:
                 if folder:
                     files.mv(name, final)
             except BaseException:
-                with suppress(Exception):  # no row names it: it is clutter, not content
-                    files.rm_file(name)
+                # An upload to a bucket that failed left nothing. What is there now under the
+                # final name is another worker's, and content.
+                if clutter:
+                    with suppress(Exception):
+                        files.rm_file(name)
                 raise
 
     def fetch(self, sha256: str, size: int, target: Path) -> None:
@@ -110,6 +120,25 @@ class Objects:
             if deep and self._digest(name, size) != sha256:
                 return "has other bytes in the object store than its name says"
         return None
+
+    def answers(self, *, takes: bool = False) -> None:
+        """See that the store can be asked, and with `takes` that it takes and gives back.
+
+        Raises:
+            CacheError: it cannot.
+        """
+        files, root = self._open()
+        name = f"{root}/incoming/ready-{secrets.token_hex(8)}"
+        with self._troubles():
+            if not takes:
+                self._found(name, 0)
+                return
+            files.makedirs(f"{root}/incoming", exist_ok=True)
+            files.pipe_file(name, b"ready")
+            back = files.cat_file(name)
+            files.rm_file(name)
+        if back != b"ready":
+            raise CacheError(f"the object store {self.url} does not give back what it was given")
 
     # -- inside --------------------------------------------------------------------------
 
@@ -213,6 +242,11 @@ def bring(
     discard(folder)
     tree.rename(folder)
     folder.chmod(0o555)
+
+
+def _parts(files: Any, size: int) -> dict[str, int]:
+    """How S3 is given a file: in parts, so that it is never in memory as a whole."""
+    return {"chunksize": max(_CHUNK_BYTES, -(-size // _PARTS))} if "s3" in files.protocol else {}
 
 
 def _name(root: str, sha256: str) -> str:

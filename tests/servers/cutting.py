@@ -1,6 +1,6 @@
 """A relay on loopback that cuts connections, as networks do.
 
-with Cutting(service.url, after=12 << 20) as relay:
+with Cutting(url_behind=service.url, after=12 << 20) as relay:
     snapshot_download(..., endpoint=relay.url)
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -16,13 +17,20 @@ from urllib.parse import urlsplit
 
 @dataclass(kw_only=True)
 class Cutting:
-    """Relays to `url`; the first answer longer than `after` bytes is cut there, once."""
+    """Relays to `url_behind`, and cuts a connection on which more than `after` bytes came back.
+
+    With `sending` it is what clients send that is counted. `before` is called before each cut.
+    """
 
     url_behind: str
     after: int
-    cut: bool = False
+    times: int = 1
+    sending: bool = False
+    before: Callable[[], None] = lambda: None
+    cut: int = 0
+    """How many connections were cut."""
     heads: list[bytes] = field(default_factory=list)
-    """The first bytes of each thing that clients sent."""
+    """How each piece began that clients sent."""
     _listening: socket.socket | None = None
 
     def __enter__(self) -> Cutting:
@@ -53,21 +61,29 @@ class Cutting:
 
     def _relay(self, client: socket.socket) -> None:
         parts = urlsplit(self.url_behind)
-        server = socket.create_connection((parts.hostname or "", parts.port or 80))
-        threading.Thread(target=self._up, args=(client, server), daemon=True).start()
-        sent = 0
-        with contextlib.suppress(OSError), client, server:
-            while data := server.recv(1 << 16):
-                sent += len(data)
-                if sent > self.after and not self.cut:
-                    self.cut = True
-                    client.shutdown(socket.SHUT_RDWR)
-                    return
-                client.sendall(data)
+        try:
+            server = socket.create_connection((parts.hostname or "", parts.port or 80))
+        except OSError:  # nobody is there, and so is nobody here
+            client.close()
+            return
+        up = threading.Thread(target=self._pass_on, args=(client, server, True), daemon=True)
+        up.start()
+        with client, server:
+            self._pass_on(server, client, False)
+            up.join()
 
-    def _up(self, client: socket.socket, server: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket, target: socket.socket, sending: bool) -> None:
+        passed = 0
         with contextlib.suppress(OSError):
-            while data := client.recv(1 << 16):
-                self.heads.append(data)
-                server.sendall(data)
-            server.shutdown(socket.SHUT_WR)
+            while data := source.recv(1 << 16):
+                passed += len(data)
+                if sending:
+                    self.heads.append(data[:1_000])
+                if sending == self.sending and passed > self.after and self.cut < self.times:
+                    self.cut += 1
+                    self.before()
+                    for end in (source, target):
+                        end.shutdown(socket.SHUT_RDWR)
+                    return
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)

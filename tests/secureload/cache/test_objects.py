@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from s3fs import S3FileSystem
 
 from secureload.cache import TrustedCache
 from secureload.cache.objects import Objects
 from secureload.errors import CacheError, IntegrityError, UsageError
 from tests.secureload.cache.conftest import Kept, keep
+from tests.servers.cutting import Cutting
 from tests.servers.s3 import S3
 
 DATA = bytes(range(256)) * 4_000
@@ -104,6 +108,73 @@ def test_a_store_that_refuses_or_is_gone_is_a_clear_error(
     finally:
         store.restart()
     objects.keep(DIGEST, len(DATA), data)
+
+
+@dataclass(kw_only=True)
+class Large:
+    """Content that goes to a bucket in three parts, over a connection that a test cuts."""
+
+    url: str
+    relay: Cutting
+    data: bytes
+    path: Path
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    def keep(self) -> None:
+        Objects(self.url).keep(self.digest, len(self.data), self.path)
+
+
+@pytest.fixture
+def large(store: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Large]:
+    data = random.Random(tmp_path.name).randbytes(20 << 20)
+    (tmp_path / "large").write_bytes(data)
+    behind = store.environment["AWS_ENDPOINT_URL"]
+    with Cutting(url_behind=behind, after=3 << 20, sending=True, times=0) as relay:
+        for name, value in {**store.environment, "AWS_ENDPOINT_URL": relay.url}.items():
+            monkeypatch.setenv(name, value)
+        S3FileSystem.clear_instance_cache()  # the one there is talks to the store directly
+        url = f"s3://{store.folder.name}/{tmp_path.name}"
+        yield Large(url=url, relay=relay, data=data, path=tmp_path / "large")
+    S3FileSystem.clear_instance_cache()
+
+
+def test_an_upload_in_parts_goes_on_after_a_cut(large: Large, tmp_path: Path) -> None:
+    large.relay.times = 2
+    large.keep()
+    assert large.relay.cut == 2
+    assert any(b"partNumber=3" in head for head in large.relay.heads)
+    Objects(large.url).fetch(large.digest, len(large.data), tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == large.data
+
+
+def test_an_upload_that_fails_midway_leaves_nothing_and_the_next_is_whole(
+    large: Large, store: S3
+) -> None:
+    large.relay.times = 1_000
+    with pytest.raises(CacheError, match="object store"):
+        large.keep()
+    assert not place(Objects(large.url), store, large.digest).exists()
+    large.relay.times = 0
+    large.keep()
+    assert place(Objects(large.url), store, large.digest).read_bytes() == large.data
+
+
+def test_an_upload_that_fails_takes_nothing_from_whoever_was_faster(
+    large: Large, store: S3
+) -> None:
+    lies = place(Objects(large.url), store, large.digest)
+
+    def faster() -> None:
+        lies.parent.mkdir(parents=True, exist_ok=True)
+        lies.write_bytes(large.data)
+
+    large.relay.times, large.relay.before = 1_000, faster
+    with pytest.raises(CacheError, match="object store"):
+        large.keep()
+    assert lies.read_bytes() == large.data
 
 
 def test_a_url_of_no_known_kind_is_a_clear_error(data: Path) -> None:
