@@ -20,7 +20,7 @@ from secureload import gate, policy
 from secureload.cache import TrustedCache
 from secureload.errors import IntegrityError
 from secureload.flow import Decision, Source, Verdict
-from secureload.gateway import evidence
+from secureload.gateway import evidence, waiving
 from secureload.gateway.revisions import HubFile, View, is_lfs
 from secureload.gateway.work import NEED
 from secureload.ledger import hub_revisions, memory, plain, store, verdicts
@@ -49,6 +49,7 @@ class Catalogue:
         self._ledger = ledger
         self._clock = clock
         self._policy: tuple[float, Policy] | None = None
+        self._waivers_until = 0.0
         self._views: dict[tuple[str, str], tuple[float, View]] = {}
 
     def policy(self) -> Policy:
@@ -63,6 +64,18 @@ class Catalogue:
                 self._views.clear()
             self._policy = (self._clock() + FRESH, loaded)
         return self._policy[1]
+
+    def current(self) -> Policy:
+        """The policy with the waivers approved on other machines, asked for once a second.
+
+        Raises:
+            PolicyError, CacheError: the policy or the ledger cannot be read.
+        """
+        if self._ledger.url and self._waivers_until < self._clock():
+            self._waivers_until = self._clock() + FRESH
+            if waiving.bring(self._ledger, self._settings.home):
+                self._policy = None
+        return self.policy()
 
     def topics(self, repository: str) -> Topics:
         """What the policy says of a repository on the hub."""
@@ -80,7 +93,7 @@ class Catalogue:
             IntegrityError: the ledger's rows contradict one another.
             PolicyError, CacheError: the policy or the ledger cannot be read.
         """
-        current = self.policy()
+        current = self.current()
         key = (repository, revision)
         known = self._views.get(key)
         with self._ledger.read() as session:
@@ -122,7 +135,7 @@ class Catalogue:
 
     def refusal(self, repository: str, commit: str, *, within: float) -> Verdict | None:
         """The last verdict on a commit if it was a refusal no older than so many seconds."""
-        current = self.policy()
+        current = self.current()
         with self._ledger.read() as session:
             found = verdicts.newest(
                 session,

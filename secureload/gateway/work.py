@@ -24,7 +24,7 @@ import msgspec
 from secureload import gate, policy, telemetry, tracing
 from secureload.errors import IntegrityError, NotFoundError, Refused, SecureloadError
 from secureload.flow import CacheEntry, Listing, Need, Source, digest_of
-from secureload.gateway import revisions
+from secureload.gateway import revisions, waiving
 from secureload.ledger import hub_revisions, lease
 from secureload.ledger.database import Database
 from secureload.selection import EVERY_VARIANT
@@ -189,6 +189,8 @@ def _settings(order: Order) -> Settings:
 
 def _gate(order: Order, progress: Progress | None) -> gate.Gate:
     settings = _settings(order)
+    if settings.database:
+        waiving.bring(Database(settings.home, settings.home, settings.database), settings.home)
     opened = gate.Gate(
         policy=policy.load(order.policy, settings),
         settings=settings,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Iterator
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -66,6 +68,26 @@ def recent(
     query = query.order_by(tables.Review.requested_at.desc(), tables.Review.id)
     query = query.limit(limit).offset(offset)
     return tuple(map(_record, session.execute(query).scalars()))
+
+
+def waivers(session: Session) -> Iterator[tuple[str, str]]:
+    """The review and the text of each waiver that an approval made."""
+    query = select(tables.Review.id, tables.Review.waiver).where(
+        tables.Review.state == "approved", tables.Review.waiver.is_not(None)
+    )
+    for row in session.execute(query.order_by(tables.Review.id)):
+        yield row.id, row.waiver
+
+
+def is_logged(session: Session, review_id: str, waiver: str) -> bool:
+    """Whether the audit log has the approval that made this very waiver."""
+    query = select(tables.Audit).where(
+        tables.Audit.event == "review-approved", tables.Audit.subject == review_id
+    )
+    return any(
+        json.loads(row.detail).get("waiver") == waiver and row.digest == audit.digest(row)
+        for row in session.execute(query).scalars()
+    )
 
 
 def _record(row: tables.Review) -> ReviewRecord:

@@ -59,7 +59,7 @@ async def report(id: Id, parts: Parts, asking: Asking) -> dict[str, Any]:  # noq
 @router.get("/policies")
 async def policies(parts: Parts) -> dict[str, Any]:
     """The policy in force with everything filled in, and the names of the shipped ones."""
-    current = await aside(parts.catalogue.policy)
+    current = await aside(parts.catalogue.current)
     return {
         "name": current.id.name,
         "digest": current.id.digest,
@@ -71,7 +71,7 @@ async def policies(parts: Parts) -> dict[str, Any]:
 @router.get("/waivers")
 async def waivers(parts: Parts) -> list[dict[str, Any]]:
     """The waivers that the policy in force counts with."""
-    current = await aside(parts.catalogue.policy)
+    current = await aside(parts.catalogue.current)
     found = getattr(current, "waivers", ())
     return [
         {
