@@ -161,6 +161,21 @@ def compare(
     )
 
 
+def wanted(sides: Sequence[Side], admitted: Sequence[Admitted | None]) -> Iterator[tuple[str, int]]:
+    """The content that a comparison reads, as far as it may: SHA-256 and size in bytes."""
+    names = {name for one in sides for name in one.files}
+    for name in sorted(names):
+        known = {one.files.get(name) for one in sides}
+        if len(known) > 1 and _kind_of(name):
+            yield from ((one[1], one[0]) for one in known if one and one[0] <= TEXT_BYTES)
+    left = tensors.MEASURED_BYTES
+    for one in admitted:
+        for file in tensors.as_published(one) if one else ():
+            left -= file.size
+            if left >= 0:
+                yield file.sha256, file.size
+
+
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any], told: Any) -> Iterator[Change]:
     """One change for each name, `same` where there is none."""
     for name in sorted({*before, *after}):
@@ -302,8 +317,10 @@ def _tensors(layout: Layout, sides: Sequence[Side], admitted: Sequence[Admitted 
     if new is None:
         return Changes(unseen="this revision is not admitted, so its tensors are not kept")
     budget = tensors.Budget()
-    found = [tensors.of(layout, one, budget) for one in (new, old)]
-    after, before = found
+    try:
+        after, before = (tensors.of(layout, one, budget) for one in (new, old))
+    except tensors.Unread as why:
+        return Changes(unseen=str(why))
     changes = []
     for name in sorted({*before, *after}):
         was, now = before.get(name), after.get(name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from secureload.errors import SecureloadError
 from secureload.gateway.api import admissions as api_admissions
 from secureload.gateway.api import records
 from secureload.gateway.aside import aside
@@ -93,8 +95,17 @@ class Reports:
         changed = None
         if line is not None and len(sides) == 2:
             layout = self._parts.catalogue.cache.layout
+            for sha256, size in difference.wanted(sides, admitted):
+                if not layout.blob(sha256).exists():
+                    await self._bring(sha256, size)
             changed = await aside(difference.compare, layout, sides, admitted)
         await self._pages.show(call, "difference.html", record=record, before=line, changed=changed)
+
+    async def _bring(self, sha256: str, size: int) -> None:
+        """Have content on this machine where the store has it; what it has not, the page tells."""
+        with contextlib.suppress(SecureloadError):
+            content = await self._parts.store.open(sha256, size, check="changed")
+            await content.close()
 
     async def review(self, call: Call, problem: Problem | None = None) -> None:
         """A review, the refusal it is about, and the decision if it is still to take."""
