@@ -1,7 +1,7 @@
 """The gate's stages as OpenTelemetry spans, and figures of what each of them did.
 
 OpenTelemetry is not imported here: a process that traces has imported it before, and in any
-other a stage costs a look into a dictionary. Names and figures go out, never what an error
+other a stage costs next to nothing. Names and figures go out, never what an error
 says: a message may quote what somebody else wrote.
 """
 
@@ -77,6 +77,11 @@ def collected() -> Iterator[dict[str, float]]:
         _FIGURES.reset(token)
 
 
+def is_on() -> bool:
+    """Whether this process traces."""
+    return _api() is not None
+
+
 def traceparent() -> str:
     """The current span as W3C Trace Context writes it, empty where there is none."""
     api = _api()
@@ -103,4 +108,8 @@ def continued(parent: str) -> Iterator[None]:
 
 
 def _api() -> Any:
-    return sys.modules.get("opentelemetry.trace")
+    """OpenTelemetry where somebody has set it up; other libraries import it just in case."""
+    api = sys.modules.get("opentelemetry.trace")
+    if api is None or isinstance(api.get_tracer_provider(), api.ProxyTracerProvider):
+        return None
+    return api

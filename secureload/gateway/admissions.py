@@ -16,7 +16,7 @@ import msgspec
 
 from secureload.errors import UsageError
 from secureload.flow import Source, Verdict
-from secureload.gateway.aside import aside
+from secureload.gateway.aside import Once, aside
 from secureload.gateway.catalogue import Catalogue
 from secureload.gateway.config import Config
 from secureload.gateway.jobs import Jobs, Ticket
@@ -59,6 +59,7 @@ class Admissions:
         self._upstream = upstream
         self._jobs = jobs
         self._count = count
+        self._once = Once()
         self._refreshing: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def check_access(self, principal: Principal, repository: str) -> None:
@@ -85,7 +86,8 @@ class Admissions:
         await self.check_access(principal, repository)
         view = self._catalogue.cached(repository, revision)
         if view is None:
-            view = await aside(self._catalogue.view, repository, revision)
+            look = self._catalogue.view
+            view = await self._once.aside((repository, revision), look, repository, revision)
         self._count("miss" if view is None else "hit")
         if view is not None:
             self._follow(principal, repository, revision)

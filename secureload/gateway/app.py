@@ -165,6 +165,7 @@ class App:
 
         self.parts = parts
         self._pages = pages
+        self._page_rows = frozenset(row.name for row in pages.rows) if pages else frozenset()
         self.table = Table((*rows, *(pages.rows if pages else ()), *ROUTES))
         front = Front(
             parts.admissions,
@@ -261,7 +262,7 @@ class App:
         address = _address(scope)
         if row.roles is None:
             return Principal(name=f"anyone@{address}", roles=frozenset(), known=False)
-        if self._pages is not None and row in self._pages.rows:
+        if self._pages is not None and row.name in self._page_rows:
             principal = await self._pages.principal(scope)
         else:
             given = [value for name, value in scope["headers"] if name == b"authorization"]

@@ -6,6 +6,7 @@ out only from an admitted revision, and its bytes are vouched for by the store.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import time
@@ -30,7 +31,15 @@ from secureload.gateway.problems import (
     Unauthorised,
 )
 from secureload.gateway.revisions import HubFile, View
-from secureload.gateway.sending import Receive, Scope, Send, send_bytes, send_file, send_json
+from secureload.gateway.sending import (
+    Receive,
+    Scope,
+    Send,
+    file_headers,
+    send_bytes,
+    send_file,
+    send_json,
+)
 from secureload.gateway.store import Store
 
 PAGE = 1_000
@@ -214,9 +223,6 @@ class Front:
         if file is None:
             await self._beside(call, view, path)
             return
-        headers = _commit(view) | {"X-Secureload-Upstream-Commit": view.commit}
-        if file.lfs:
-            headers |= {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size)}
         content = None
         if call.method == "GET":
             topics = self._catalogue.topics(view.repository)
@@ -231,10 +237,9 @@ class Front:
                 call.scope,
                 call.send,
                 content,
-                name=path.rpartition("/")[2],
                 size=file.size,
                 etag=file.etag,
-                headers=headers,
+                headers=_headers(view.id, view.commit, file),
             )
         finally:
             if content is not None:
@@ -336,6 +341,15 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[None]]
+
+
+@functools.lru_cache(maxsize=16_384)
+def _headers(revision: str, commit: str, file: HubFile) -> tuple[tuple[bytes, bytes], ...]:
+    """What is said of a file of a revision, which is the same each time."""
+    said = {"X-Repo-Commit": revision, "X-Secureload-Upstream-Commit": commit}
+    if file.lfs:
+        said |= {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size)}
+    return file_headers(file.path.rpartition("/")[2], file.etag, said)
 
 
 def _commit(view: View) -> dict[str, str]:

@@ -1,27 +1,26 @@
 """Whether the service can do its work: each part tried for real, and remembered shortly.
 
-Ready means that a request would succeed: the ledger answers, the store takes a file, the
-policy with its trust roots and waivers is valid, the operator's key can be read, and a worker
-process comes up. What fails is named by its part; what went wrong with it goes to the log.
+Ready means that a request would succeed: the ledger answers, the disk takes a file and the
+object store, if there is one, answers, the policy with its trust roots and waivers is valid,
+the operator's key can be read, and a worker process comes up. What fails is named by its part;
+what went wrong with it goes to the log.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.to_thread
-
 from secureload.errors import CacheError, SecureloadError
+from secureload.gateway.aside import apart
 
 if TYPE_CHECKING:
     from secureload.gateway.app import Services
+    from secureload.ledger.database import Database
 
 _LOG = logging.getLogger("secureload.health")
 
@@ -74,12 +73,6 @@ def checks(parts: Services) -> dict[str, Check]:
     """What a service needs, by name."""
     settings = parts.config.settings
 
-    def database() -> None:
-        from secureload.ledger import audit
-
-        with parts.ledger.read() as session:
-            audit.checkpoint(session)
-
     def folder() -> None:
         place = settings.home / f".ready-{secrets.token_hex(8)}"
         try:
@@ -92,7 +85,7 @@ def checks(parts: Services) -> dict[str, Check]:
             raise CacheError("the store does not give back what it was given")
 
     async def store() -> None:
-        await _beside(folder)
+        await apart(folder)
         await _own(parts.store)
 
     async def workers() -> None:
@@ -107,11 +100,23 @@ def checks(parts: Services) -> dict[str, Check]:
             operator.load(path)
 
     return {
-        "database": lambda: _beside(database),
+        "database": lambda: apart(lambda: read(parts.ledger)),
         "store": store,
-        "keys": lambda: _beside(keys),
+        "keys": lambda: apart(keys),
         "workers": workers,
     }
+
+
+def read(ledger: Database) -> None:
+    """See that the ledger answers.
+
+    Raises:
+        CacheError: it does not.
+    """
+    from secureload.ledger import audit
+
+    with ledger.read() as session:
+        audit.checkpoint(session)
 
 
 async def _own(part: Any) -> None:
@@ -119,17 +124,3 @@ async def _own(part: Any) -> None:
     ready = getattr(part, "ready", None)
     if ready is not None:
         await ready()
-
-
-async def _beside(function: Callable[[], None]) -> None:
-    # Threads of its own, left alone when they hang: a dead disk must not stop the service.
-    await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=_threads())
-
-
-@functools.cache
-def _limiter(_loop: int) -> anyio.CapacityLimiter:
-    return anyio.CapacityLimiter(8)
-
-
-def _threads() -> anyio.CapacityLimiter:
-    return _limiter(id(asyncio.get_running_loop()))

@@ -96,6 +96,7 @@ def start(kind: Format, level: str, stream: TextIO | None = None) -> None:
 
 
 def event(logger: logging.Logger, level: int, message: str, fields: Mapping[str, Any]) -> None:
-    """Write a record with fields."""
+    """Write a record with fields; from where in the code it came is not looked for."""
     if logger.isEnabledFor(level):
-        logger.log(level, "%s", message, extra={"fields": dict(fields)})
+        more = {"fields": fields}
+        logger.handle(logger.makeRecord(logger.name, level, "", 0, message, (), None, extra=more))

@@ -6,14 +6,13 @@ fetched anew, and what the store gives is served only if it is what its name say
 
 from __future__ import annotations
 
-import asyncio
 from typing import Literal
 
 from secureload.cache.layout import Layout, troubles
 from secureload.cache.objects import Objects, blob
 from secureload.cache.work import work
 from secureload.errors import IntegrityError
-from secureload.gateway.aside import aside
+from secureload.gateway.aside import Once, apart
 from secureload.gateway.store import Content, FolderStore
 from secureload.ledger.database import Database
 
@@ -25,7 +24,7 @@ class ObjectStore:
         self._layout = layout
         self._objects = Objects(url)
         self._copies = FolderStore(layout, ledger)
-        self._coming: dict[str, asyncio.Task[None]] = {}
+        self._once = Once()
 
     async def open(self, sha256: str, size: int, *, check: Literal["always", "changed"]) -> Content:
         """See `Store.open`. Each copy is measured once a process, whatever the policy says.
@@ -37,20 +36,19 @@ class ObjectStore:
         try:
             return await self._copies.open(sha256, size, check="always")
         except IntegrityError:
-            await self._bring(sha256, size)
+            await self._once.aside(sha256, self._fetch, sha256, size)
         return await self._copies.open(sha256, size, check="always")
+
+    async def ready(self) -> None:
+        """See that the object store answers.
+
+        Raises:
+            CacheError: it does not.
+        """
+        await apart(self._objects.answers)
 
     async def keep(self, sha256: str, path: object) -> None:
         """Nothing to do: workers publish to the object store before they say so."""
-
-    async def _bring(self, sha256: str, size: int) -> None:
-        """Fetch once, however many ask; nobody who goes away stops it for the others."""
-        coming = self._coming.get(sha256)
-        if coming is None:
-            coming = asyncio.create_task(aside(self._fetch, sha256, size))
-            self._coming[sha256] = coming
-            coming.add_done_callback(lambda _: self._coming.pop(sha256, None))
-        await asyncio.shield(coming)
 
     def _fetch(self, sha256: str, size: int) -> None:
         with work(self._layout) as scratch, troubles(self._layout.home):

@@ -44,7 +44,12 @@ class Principal:
     @property
     def credentials(self) -> str:
         """A digest of the token shown to the hub: what answers are remembered by."""
+        if not self.upstream:
+            return _NONE
         return hashlib.sha256(self.upstream.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+_NONE = hashlib.sha256(b"").hexdigest()
 
 
 class Identities(Protocol):

@@ -47,25 +47,32 @@ async def send_bytes(
     await send({"type": "http.response.body", "body": body})
 
 
+def file_headers(name: str, etag: str, more: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+    """What every answer about a file says of it, whichever part of it is asked for."""
+    return (
+        *_CONTENT,
+        (b"etag", f'"{etag}"'.encode()),
+        (b"content-disposition", f"attachment; filename*=UTF-8''{quote(name)}".encode()),
+        *_encoded(more),
+    )
+
+
 async def send_file(
     scope: Scope,
     send: Send,
     content: Content | None,
     *,
-    name: str,
     size: int,
     etag: str,
-    headers: Mapping[str, str],
+    headers: Iterable[tuple[bytes, bytes]],
 ) -> None:
-    """Answer with a file or the part asked for; without `content` only the headers go out."""
+    """Answer with a file or the part asked for; without `content` only the headers go out.
+
+    `headers` are those of `file_headers`.
+    """
     asked = {key: value for key, value in scope["headers"] if key in _CONDITIONS}
     quoted = f'"{etag}"'
-    fixed = [
-        *_CONTENT,
-        (b"etag", quoted.encode()),
-        (b"content-disposition", f"attachment; filename*=UTF-8''{quote(name)}".encode()),
-        *_encoded(headers),
-    ]
+    fixed = list(headers)
     if quoted in asked.get(b"if-none-match", b"").decode("latin-1"):
         await send({"type": "http.response.start", "status": 304, "headers": fixed})
         await send({"type": "http.response.body", "body": b""})

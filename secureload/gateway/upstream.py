@@ -6,7 +6,6 @@ never given to anyone else.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import time
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from secureload.errors import AccessError, NotFoundError, OfflineError, SourceError
-from secureload.gateway.aside import aside
+from secureload.gateway.aside import Once
 from secureload.gateway.problems import Gated, RepoNotFound, RevisionNotFound, Unavailable
 from secureload.settings import Settings
 from secureload.sources import TransientError, transport
@@ -51,7 +50,7 @@ class Upstream:
         self._count = count
         self._allowed: dict[tuple[str, str], float] = {}
         self._commits: dict[tuple[str, str, str], tuple[float, str]] = {}
-        self._asking: dict[tuple[str, ...], asyncio.Task[Mapping[str, Any]]] = {}
+        self._once = Once()
 
     @property
     def offline(self) -> bool:
@@ -68,7 +67,8 @@ class Upstream:
         key = (credentials, repository)
         if self._allowed.get(key, -1.0) > self._clock():
             return
-        await self._once(key, f"{_model(repository)}/auth-check", repository, token)
+        path = f"{_model(repository)}/auth-check"
+        await self._once.aside(key, self._ask, path, repository, token)
         self._trim()
         self._allowed[key] = self._clock() + self._refresh
 
@@ -84,7 +84,7 @@ class Upstream:
         if found is not None and found[0] > self._clock():
             return found[1]
         path = f"{_model(repository)}/revision/{quote(revision, safe='')}"
-        info = await self._once(key, path, f"{repository}@{revision}", token)
+        info = await self._once.aside(key, self._ask, path, f"{repository}@{revision}", token)
         commit = info.get("sha")
         if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
             raise Unavailable(f"the hub names no commit for {repository}@{revision}", seconds=30)
@@ -101,17 +101,6 @@ class Upstream:
         """Ask everything anew."""
         self._allowed.clear()
         self._commits.clear()
-
-    async def _once(
-        self, key: tuple[str, ...], path: str, subject: str, token: str
-    ) -> Mapping[str, Any]:
-        """Ask the hub once, however many with the same credentials wait for the answer."""
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = asyncio.create_task(aside(self._ask, path, subject, token))
-            self._asking[key] = asking
-            asking.add_done_callback(lambda _: self._asking.pop(key, None))
-        return await asyncio.shield(asking)
 
     def _trim(self) -> None:
         if len(self._allowed) > _REMEMBERED:

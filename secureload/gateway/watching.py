@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import time
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from secureload import tracing
@@ -31,7 +31,7 @@ class Watched:
         self.row = ""
         self.status = 500
         self.bytes = 0
-        self.id = _given_id(scope) or uuid.uuid4().hex
+        self.id = _given_id(scope) or secrets.token_hex(16)
         self._send = send
         extensions = scope.get("extensions") or {}
         if (sendfile := extensions.get(SENDFILE)) is not None:
@@ -59,16 +59,11 @@ async def watch(scope: Scope, send: Send, metrics: Metrics) -> AsyncIterator[Wat
     token = logs.REQUEST.set(watched.id)
     metrics.running(1)
     try:
-        with (
-            tracing.continued(_header(scope, b"traceparent")),
-            tracing.span("secureload.request", **{"http.request.method": scope["method"]}) as span,
-        ):
-            try:
+        if tracing.is_on():
+            with _traced(scope, watched):
                 yield watched
-            finally:
-                if span is not None:
-                    span.set_attribute("http.route", watched.row or "none")
-                    span.set_attribute("http.response.status_code", watched.status)
+        else:
+            yield watched
     finally:
         seconds = time.monotonic() - begun
         metrics.running(-1)
@@ -77,6 +72,20 @@ async def watch(scope: Scope, send: Send, metrics: Metrics) -> AsyncIterator[Wat
             metrics.served.inc(watched.bytes)
         _log(scope, watched, seconds)
         logs.REQUEST.reset(token)
+
+
+@contextmanager
+def _traced(scope: Scope, watched: Watched) -> Iterator[None]:
+    with (
+        tracing.continued(_header(scope, b"traceparent")),
+        tracing.span("secureload.request", **{"http.request.method": scope["method"]}) as span,
+    ):
+        try:
+            yield
+        finally:
+            if span is not None:
+                span.set_attribute("http.route", watched.row or "none")
+                span.set_attribute("http.response.status_code", watched.status)
 
 
 def _log(scope: Scope, watched: Watched, seconds: float) -> None:
