@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from secureload import telemetry
+from secureload.cli import running
 from secureload.cli.console import say
 from secureload.cli.options import policy_option
 from secureload.errors import UsageError
@@ -35,41 +34,12 @@ address and without tokens anybody may read and ask; elsewhere make a token firs
 """
 
 
-def _configure(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Take what the file says for what the command line and the variables do not say.
-
-    Raises:
-        PolicyError, UsageError: the file or a variable is not good.
-    """
-    try:
-        from secureload.gateway import setup
-    except ImportError as error:
-        raise _not_installed(error) from error
-    setup.check_variables(ctx.command)
-    if path is not None:
-        said = setup.read(path, ctx.command)
-        ctx.default_map = dict(said.options)
-        ctx.meta[_SETUP] = said
-
-
-_SETUP = "secureload.setup"
-
-
 @click.command("serve", help=_HELP)
-@click.option(
-    "--config",
-    is_eager=True,
-    expose_value=False,
-    callback=_configure,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file of these options, limits and sign-in; each is also a variable: "
-    "SECURELOAD_SERVE_PORT.",
-)
+@running.config_option
 @click.option("--upstream", metavar="URL", help="The hub behind it. [$HF_ENDPOINT]")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8642, show_default=True, type=click.IntRange(0, 65535))
+@running.address_options(8642, "Port to listen on; 0 is any that is free.")
 @policy_option
-@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256))
+@running.workers_option
 @click.option(
     "--wait",
     default=8.0,
@@ -92,20 +62,7 @@ _SETUP = "secureload.setup"
 )
 @click.option("--public-url", default="", metavar="URL", help="What clients call the service.")
 @click.option("--offline", is_flag=True, help="Only what is admitted; the hub is not asked.")
-@click.option(
-    "--log-format",
-    type=click.Choice(["json", "text"]),
-    default="text",
-    show_default=True,
-    help="How each line of the log on standard error is written.",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="From which level on; info has a line for each request.",
-)
+@running.log_options
 def command(
     upstream: str | None,
     host: str,
@@ -122,14 +79,13 @@ def command(
 ) -> int:
     """Run the service."""
     try:
-        from secureload.gateway import app, logs, server
+        from secureload.gateway import app, listening, server
         from secureload.gateway.config import Config
         from secureload.gateway.principals import Role
     except ImportError as error:
-        raise _not_installed(error) from error
-    said = click.get_current_context().meta.get(_SETUP)
-    logs.start(log_format, log_level)
-    end_of_traces = telemetry.start("secureload")
+        raise running.not_installed(error) from error
+    said = running.said()
+    end_of_traces = running.start(log_format, log_level, "secureload")
     settings = Settings.from_environment()
     settings = replace(
         settings,
@@ -141,7 +97,7 @@ def command(
     config = Config(
         settings=settings,
         policy=settings.policy,
-        upstream_token=upstream_token(),
+        upstream_token=running.upstream_token(),
         anonymous=roles,
         public_url=public_url,
         workers=workers,
@@ -155,45 +111,21 @@ def command(
             oidc=said.oidc,
             upload_bytes=said.limits.upload_bytes or config.upload_bytes,
         )
-    listening = server.bind(host, port)
+    socket = listening.bind(host, port)
     parts = app.services(config)
     if not anonymous:
         parts = app.services(replace(config, anonymous=_anonymous(parts, host)))
-    place = f"http://{host}:{listening.getsockname()[1]}"
+    place = f"http://{host}:{socket.getsockname()[1]}"
     say(f"serving {settings.endpoint} under policy {settings.policy} at {place}")
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again at the end
-        server.run(parts, listening)
+        server.run(parts, socket)
     end_of_traces()
     return 0
-
-
-def _name_variables(command: click.Command) -> None:
-    """Let each option be set by a variable of its name, before those it has already."""
-    for option in command.params:
-        own = "SECURELOAD_SERVE_" + option.opts[-1].removeprefix("--").replace("-", "_").upper()
-        others = option.envvar or []
-        option.envvar = [own, *([others] if isinstance(others, str) else others)]
-
-
-def _not_installed(error: ImportError) -> UsageError:
-    return UsageError(
-        f"the service needs {error.name}, which is not installed",
-        hint="pip install 'secureload[serve]'",
-    )
 
 
 def _policy(name: str) -> str:
     """A policy file by its full path, whichever folder a worker is in."""
     return str(Path(name).expanduser().absolute()) if Path(name).is_file() else name
-
-
-def upstream_token() -> str:
-    """The token that the service itself fetches with: its own variable, else the account's."""
-    if token := os.environ.get("SECURELOAD_UPSTREAM_TOKEN"):
-        return token
-    from huggingface_hub import get_token
-
-    return get_token() or ""
 
 
 def _anonymous(parts: Services, host: str) -> frozenset[Role]:
@@ -225,4 +157,4 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-_name_variables(command)
+running.named(command)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
+from typing import Literal
 
 import click
 
+from secureload.cli import running
 from secureload.cli.console import say
 from secureload.errors import UsageError
 from secureload.settings import Settings
@@ -27,7 +28,8 @@ SIGTERM it takes no more, ends what it has begun within --grace, and gives back 
 
 
 @click.command("worker", help=_HELP)
-@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256))
+@running.config_option
+@running.workers_option
 @click.option(
     "--lease",
     default=30.0,
@@ -42,7 +44,17 @@ SIGTERM it takes no more, ends what it has begun within --grace, and gives back 
     type=click.FloatRange(0.0, 86_400.0),
     help="Seconds for what it has begun, once it is told to end.",
 )
-def command(workers: int, lease: float, grace: float) -> int:
+@running.address_options(None, "Answer /livez, /readyz and /metrics here. [not at all]")
+@running.log_options
+def command(
+    workers: int,
+    lease: float,
+    grace: float,
+    host: str,
+    port: int | None,
+    log_format: Literal["json", "text"],
+    log_level: str,
+) -> int:
     """Run a worker."""
     settings = Settings.from_environment()
     if not settings.database or not settings.storage:
@@ -52,26 +64,27 @@ def command(workers: int, lease: float, grace: float) -> int:
             "works without a worker",
         )
     try:
-        from secureload.cli.serve import upstream_token
-        from secureload.gateway import worker
+        from secureload.gateway import listening, worker
     except ImportError as error:
-        raise UsageError(
-            f"a worker needs {error.name}, which is not installed",
-            hint="pip install 'secureload[cluster]'",
-        ) from error
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    logging.getLogger("secureload").setLevel(logging.INFO)
+        raise running.not_installed(error, "cluster") from error
+    end_of_traces = running.start(log_format, log_level, "secureload-worker")
+    # The queue logs each of its own steps, with what the jobs were asked for.
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
-    say(f"working with {workers} processes")
+    socket = listening.bind(host, port) if port is not None else None
+    told = f"; told at http://{host}:{socket.getsockname()[1]}/metrics" if socket else ""
+    say(f"working with {workers} processes{told}")
     worker.main(
         worker.Setup(
             settings=settings,
-            token=upstream_token(),
+            token=running.upstream_token(),
             workers=workers,
             lease=lease,
             grace=grace,
-        )
+        ),
+        socket,
     )
+    end_of_traces()
     return 0
+
+
+running.named(command)

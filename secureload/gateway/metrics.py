@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 _BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
-_LONG = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0, 1_800.0, 7_200.0)
+LONG = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0, 1_800.0, 7_200.0)
+"""Limits in seconds between which admissions and their stages are counted."""
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 
 
@@ -50,14 +52,14 @@ class Metrics:
             "secureload_admission_seconds",
             "Seconds from the request for an admission to its end.",
             ["state"],
-            buckets=_LONG,
+            buckets=LONG,
             registry=self.registry,
         )
         self.stage = Histogram(
             "secureload_stage_seconds",
             "Seconds of one stage of the gate.",
             ["stage"],
-            buckets=_LONG,
+            buckets=LONG,
             registry=self.registry,
         )
         self.bytes = self._counter("gate_bytes", "Bytes that the gate worked on.", "work")

@@ -12,7 +12,6 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from secureload.errors import UsageError
 from secureload.gateway.app import App, Services
 from secureload.gateway.dashboard import Dashboard
 from secureload.gateway.oidc.sign_in import ROWS, SignIn
@@ -54,27 +53,6 @@ class SendfileProtocol(HttpToolsProtocol):
                 offset += sent
         cycle.expected_content_length -= count
         return count
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Take the address before anything else is done.
-
-    Raises:
-        UsageError: it is taken, or not ours to take.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family[0], family[1])
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(family[4])
-        listening.listen(4_096)
-    except OSError as error:
-        raise UsageError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}",
-            hint="choose another --port or --host",
-        ) from error
-    listening.setblocking(False)
-    return listening
 
 
 def application(parts: Services) -> App:

@@ -1,8 +1,8 @@
-"""How a service is set up by a file and by variables; what the command line says goes first.
+"""How `serve` and `worker` are set up by a file and by variables; the command line goes first.
 
-The file is a document (`kind: Service`), whose keys are the command's own options and a few
-topics beside them. An unknown key is an error with its line, an unknown variable one with its
-name: a limit that is misspelt must not be a limit that is absent.
+The file is a document (`kind: Service` or `Worker`), whose keys are the command's own options,
+and for a service a few topics beside them. An unknown key is an error with its line, an unknown
+variable one with its name: a limit that is misspelt must not be a limit that is absent.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from secureload.errors import UsageError
 from secureload.gateway.limits import Limits
 from secureload.gateway.oidc.provider import Provider, checked
 
-VARIABLES = "SECURELOAD_SERVE"
-"""What each variable's name begins with: `SECURELOAD_SERVE_PORT` is `--port`."""
+_KINDS = {"serve": "Service", "worker": "Worker"}
+"""The kind of document for each command."""
 
 _ONLY_HERE = frozenset({"config", "help"})
 """Options that make no sense in the file."""
@@ -46,6 +46,8 @@ def read(path: Path, command: click.Command) -> Setup:
         PolicyError: it cannot be read, or is not of this shape; with `file:line:`.
     """
     options = {long_name(one): one for one in command.params if long_name(one) not in _ONLY_HERE}
+    kind = _KINDS[str(command.name)]
+    topics = [("limits", Limits, Limits()), ("oidc", GenericAlias(tuple, (Provider, ...)), ())]
     spec = msgspec.defstruct(
         "Spec",
         [
@@ -53,8 +55,7 @@ def read(path: Path, command: click.Command) -> Setup:
                 (name, _type(one) | msgspec.UnsetType, msgspec.UNSET)
                 for name, one in options.items()
             ),
-            ("limits", Limits, Limits()),
-            ("oidc", GenericAlias(tuple, (Provider, ...)), ()),
+            *(topics if kind == "Service" else ()),
         ],
         rename="camel",
         forbid_unknown_fields=True,
@@ -65,7 +66,7 @@ def read(path: Path, command: click.Command) -> Setup:
         "Document",
         [
             ("apiVersion", str),
-            ("kind", Literal["Service"]),
+            ("kind", Literal[(kind,)]),
             ("metadata", Metadata),
             ("spec", spec),
         ],
@@ -75,11 +76,10 @@ def read(path: Path, command: click.Command) -> Setup:
     )
     said: Any = load_document(path, shape)
     found = {str(one.name): getattr(said.spec, name) for name, one in options.items()}
-    return Setup(
-        options={name: value for name, value in found.items() if value is not msgspec.UNSET},
-        limits=said.spec.limits,
-        oidc=checked(said.spec.oidc),
-    )
+    given = {name: value for name, value in found.items() if value is not msgspec.UNSET}
+    if kind != "Service":
+        return Setup(options=given)
+    return Setup(options=given, limits=said.spec.limits, oidc=checked(said.spec.oidc))
 
 
 def long_name(option: click.Parameter) -> str:
@@ -96,13 +96,16 @@ def check_variables(command: click.Command, environment: Iterable[str] = os.envi
     Raises:
         UsageError: there is one.
     """
-    known = {f"{VARIABLES}_{long_name(one).upper()}" for one in command.params}
+    verb = str(command.name)
+    known = {f"SECURELOAD_{verb}_{long_name(one)}".upper() for one in command.params}
     for name in sorted(environment):
-        if name.startswith(f"{VARIABLES}_") and name not in known:
+        if name.startswith(f"SECURELOAD_{verb}_".upper()) and name not in known:
             close = difflib.get_close_matches(name, sorted(known), n=1)
             raise UsageError(
-                f"the variable {name} sets no option of `secureload serve`",
-                hint=f"did you mean {close[0]}?" if close else "`secureload serve --help` has them",
+                f"the variable {name} sets no option of `secureload {verb}`",
+                hint=f"did you mean {close[0]}?"
+                if close
+                else f"`secureload {verb} --help` has them",
             )
 
 

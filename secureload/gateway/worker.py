@@ -11,15 +11,19 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from secureload.cache.layout import Layout
+from secureload.cache.objects import Objects
 from secureload.errors import CacheError
-from secureload.gateway.aside import aside
+from secureload.gateway import health, probes
+from secureload.gateway.aside import apart, aside
 from secureload.gateway.jobs import finish
 from secureload.gateway.processes import GRACE, Processes, Running
 from secureload.gateway.queue import QUEUE, TASK, install, order_of
@@ -66,8 +70,10 @@ class Accident(Exception):  # noqa: N818
 class Worker:
     """One process that works; `run` ends when it is told to."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, listening: socket.socket | None = None) -> None:
         self._setup = setup
+        self._listening = listening
+        self._figures = probes.Figures(setup.workers)
         home = setup.settings.home
         url = setup.settings.database
         self._ledger = Database(home / "secureload.db", home / "locks" / "ledger.lock", url)
@@ -81,14 +87,23 @@ class Worker:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._ending.set)
         await aside(self._processes.warm)
-        while not self._ending.is_set():
-            try:
-                await self._work()
-            except Exception as error:  # the queue's own kinds: the server is away, above all
-                _LOG.warning("the queue cannot be reached: %s", type(error).__name__)
-                await self._pause(1.0)
+        async with probes.answering(probes.Probes(self._figures, self._checks()), self._listening):
+            while not self._ending.is_set():
+                try:
+                    await self._work()
+                except Exception as error:  # the queue's own kinds: the server is away, above all
+                    _LOG.warning("the queue cannot be reached: %s", type(error).__name__)
+                    await self._pause(1.0)
 
     # -- inside --------------------------------------------------------------------------
+
+    def _checks(self) -> dict[str, health.Check]:
+        objects = Objects(self._setup.settings.storage)
+        return {
+            "database": lambda: apart(lambda: health.read(self._ledger)),
+            "store": lambda: apart(lambda: objects.answers(takes=True)),
+            "workers": lambda: apart(self._processes.warm),
+        }
 
     async def _work(self) -> None:
         from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
@@ -128,7 +143,22 @@ class Worker:
 
     async def _order(self, context: Any, /, **asked: Any) -> None:
         """One job from the queue: what ends it, by whatever way, is written down."""
-        job_id, mine = str(asked["job"]), _lease_of(context)
+        job_id, mine, begun = str(asked["job"]), _lease_of(context), time.monotonic()
+        kind, state = "other", "returned"
+        self._figures.running.inc()
+        try:
+            kind = order_of(asked).kind
+            state = await self._ordered(context, asked, job_id, mine)
+        except Accident:
+            state = "retried"
+            raise
+        finally:
+            self._figures.running.dec()
+            self._figures.ended(kind, state, time.monotonic() - begun)
+
+    async def _ordered(
+        self, context: Any, asked: dict[str, Any], job_id: str, mine: lease.Lease
+    ) -> str:
         try:
             order = replace(
                 order_of(asked),
@@ -149,6 +179,7 @@ class Worker:
             raise Accident(outcome.fault)
         await self._write(mine, lambda session: finish(session, job_id, outcome))
         _LOG.info("ended job %s: %s", job_id, outcome.state)
+        return outcome.state
 
     async def _perform(self, order: Order, mine: lease.Lease) -> Outcome:
         """A process that does it, watched for as long as the lease holds."""
@@ -283,7 +314,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def main(setup: Setup) -> None:
-    """Run a worker in this process."""
+def main(setup: Setup, listening: socket.socket | None = None) -> None:
+    """Run a worker in this process, and answer probes on a socket if there is one."""
     Layout(setup.settings.home).create()
-    asyncio.run(Worker(setup).run())
+    asyncio.run(Worker(setup, listening).run())

@@ -22,6 +22,10 @@ class WorkerProcess:
     environment: Mapping[str, str]
     options: tuple[str, ...] = ()
     process: subprocess.Popen[str] | None = None
+    url: str = ""
+    """Where it answers probes, if an option says that it does."""
+    _started_at: int = 0
+    """Where in its log the process of now begins."""
 
     def __enter__(self) -> WorkerProcess:
         self.start()
@@ -36,6 +40,7 @@ class WorkerProcess:
         self.stop()
 
     def start(self) -> None:
+        self._started_at = self._log_file.stat().st_size if self._log_file.exists() else 0
         with self._log_file.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "secureload.cli", "worker", *self.options],
@@ -53,6 +58,7 @@ class WorkerProcess:
         said = self.process.stdout.readline()
         if "working with" not in said:
             raise RuntimeError(f"the worker did not start: {said}{self.log()}")
+        self.url = said.partition("told at ")[2].strip().removesuffix("/metrics")
 
     def stop(self) -> int:
         """End it as an operator would, and give its exit code."""
@@ -61,7 +67,7 @@ class WorkerProcess:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(60)
+            return self.process.wait(120)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -72,11 +78,28 @@ class WorkerProcess:
         self.process.kill()
         self.process.wait()
 
+    def processes(self) -> list[int]:
+        """Itself and all that it started, oldest first."""
+        assert self.process is not None
+        return descendants(self.process.pid)
+
+    def freeze(self, *, whole: bool) -> None:
+        """Stop it where it is: with all that it started, as a machine stops, or it alone."""
+        assert self.process is not None
+        for pid in self.processes() if whole else [self.process.pid]:
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on, with all that it started."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGCONT)
+
     def is_busy(self) -> bool:
         """Whether it has begun a job and not ended it."""
-        assert self.process is not None
-        ended = sum(map(self.log().count, ("ended job", "tried again", "given back")))
-        return self.log().count("begun ") > ended
+        said = self.log()[self._started_at :].rpartition("begins anew")[2]
+        return said.count("begun ") > sum(
+            map(said.count, ("ended job", "tried again", "given back"))
+        )
 
     def log(self) -> str:
         return self._log_file.read_text()
@@ -84,3 +107,21 @@ class WorkerProcess:
     @property
     def _log_file(self) -> Path:
         return self.home.with_suffix(".log")
+
+
+def descendants(pid: int) -> list[int]:
+    """A process and all below it, parents first."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += descendants(int(child))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process may still do something."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
