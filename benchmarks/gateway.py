@@ -6,7 +6,8 @@ Needs nginx (`apt-get install nginx-light`). Everything is on loopback, warm, an
 this machine, clients too. Throughput is one client fetching the whole file; ratios are medians
 over rounds, each way measured once a round, in turn. `HEAD` is 16 connections asking for a
 file's metadata. The last part has many clients at once for some time, each asking for
-metadata, then for a random megabyte, and reports errors and how the service's memory grew.
+metadata, then for a random megabyte, and reports errors, and the service's memory against the
+requests answered: a plateau grows less in the second half than in the first.
 """
 
 from __future__ import annotations
@@ -175,6 +176,32 @@ def memory(pid: int) -> float:
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
+SPANS = 10
+"""Parts of the last measurement; memory is read after each."""
+
+
+def crowded(url: str, pid: int, options: argparse.Namespace) -> dict[str, object]:
+    """The crowd at the service in spans: the figures of all of it, and memory after each span."""
+    spans = []
+    memories = [(0, memory(pid))]
+    for _ in range(SPANS):
+        spans.append(in_process(url, options.clients, options.seconds / SPANS, options.size))
+        asked = sum(kind["requests"] for kind in spans[-1].values())
+        memories.append((memories[-1][0] + int(asked), memory(pid)))
+    figures: dict[str, dict[str, float]] = {}
+    for kind in spans[0]:
+        of_kind = [span[kind] for span in spans]
+        requests = sum(one["requests"] for one in of_kind)
+        figures[kind] = {
+            "requests": requests,
+            "errors": sum(one["errors"] for one in of_kind),
+            "per second": requests / options.seconds,
+            "p50 ms": statistics.median(one["p50 ms"] for one in of_kind),
+            "p99 ms": max(one["p99 ms"] for one in of_kind),
+        }
+    return {"kinds": figures, "memory": memories}
+
+
 def main() -> None:
     if sys.argv[1:2] == ["--crowd"]:
         url, clients, seconds, size = sys.argv[2:]
@@ -217,13 +244,12 @@ def main() -> None:
             with nginx(root / "nginx", blob) as theirs:
                 figures = measure(ours, theirs, options)
                 some = min(10.0, options.seconds)
-                in_process(ours, options.clients, some, options.size)
-                before = memory(pid)
+                found = crowded(ours, pid, options)
                 figures["crowd"] = {
-                    "secureload": in_process(ours, options.clients, options.seconds, options.size),
+                    "secureload": found["kinds"],
                     "nginx": in_process(theirs, options.clients, some, options.size),
                 }
-            figures["memory MiB"] = {"before": before, "after": memory(pid)}
+                figures["memory MiB"] = found["memory"]
     show(figures, options)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1))
@@ -266,8 +292,14 @@ def show(figures: dict[str, object], options: argparse.Namespace) -> None:
                 f"  {name:<12}{kind:<5}{found['per second']:8.0f} /s   "
                 f"p99 {found['p99 ms']:.0f} ms   {found['errors']} errors"
             )
-    before, after = figures["memory MiB"].values()  # type: ignore[attr-defined]
-    print(f"  memory      {before:.0f} MiB before, {after:.0f} MiB after")
+    print("memory of the service in MiB after so many requests")
+    memories: list[tuple[int, float]] = figures["memory MiB"]  # type: ignore[assignment]
+    for asked, size in memories:
+        print(f"  {asked:>10,}{size:8.1f}")
+    first, middle, last = (memories[index][1] for index in (0, len(memories) // 2, -1))
+    print(
+        f"  growth      {middle - first:.1f} in the first half, {last - middle:.1f} in the second"
+    )
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class S3:
         command += ["--read-only"] * read_only
         with (self._root / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        for _ in range(600):
+        for _ in range(2_400):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self._port)) == 0:
                     return

@@ -82,7 +82,7 @@ class Service:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(30)
+            return self.process.wait(120)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -106,15 +106,20 @@ class Service:
             named["Authorization"] = f"Bearer {token}"
         if body is not None:
             named.setdefault("Content-Type", "application/json")
-        request = urllib.request.Request(
-            f"{self.url}{path}", data=body, headers=named, method=method
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return _reply(answer.status, answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return _reply(error.code, error)
+        return ask(f"{self.url}{path}", method=method, body=body, headers=named)
+
+
+def ask(
+    url: str, *, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] = {}
+) -> Reply:
+    """One request, whatever the answer's status."""
+    request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=180) as answer:
+            return _reply(answer.status, answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return _reply(error.code, error)
 
 
 def _reply(status: int, answer: Any) -> Reply:

@@ -32,7 +32,7 @@ def service(tmp_path: Path, repo: PublishedRepo) -> Iterator[Service]:
 
 
 def until(service: Service, commit: str) -> None:
-    for _ in range(600):
+    for _ in range(2_400):
         if service.ask(INFO).json["sha"] == commit:
             return
         time.sleep(0.05)

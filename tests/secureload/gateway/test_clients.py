@@ -21,9 +21,11 @@ from huggingface_hub.errors import (
 from safetensors.numpy import load, load_file, save
 
 from tests.builders import models
-from tests.secureload.gateway.conftest import World
+from tests.secureload.gateway.conftest import EVERYWHERE, World
 from tests.servers.cutting import Cutting
 from tests.servers.service import ROOT, Service
+
+pytestmark = EVERYWHERE
 
 HF = Path(sys.executable).with_name("hf")
 
@@ -62,6 +64,7 @@ def test_hf_download_of_a_malicious_model_prints_our_reasons(
     assert "posix.system" in said
     assert "refused by policy" in said
     assert not (world.hub.root.parent / "fired").exists()
+    assert world.admitted("org/evil") == 0
 
 
 def test_hf_download_of_a_gated_and_of_a_missing_model(service: Service, tmp_path: Path) -> None:
@@ -153,14 +156,16 @@ def test_a_download_goes_on_where_the_connection_was_cut(
     assert load(content).keys() == {"x"}
 
 
-def test_twenty_clients_of_a_cold_model_cause_one_admission(
-    world: World, service: Service, tmp_path: Path
-) -> None:
+def test_twenty_clients_of_a_cold_model_cause_one_admission(world: World, tmp_path: Path) -> None:
     commit = world.publish("org/cold", models.legacy())
 
     def fetch(number: int) -> bytes:
+        front = world.fronts[number % len(world.fronts)]
         got = snapshot_download(
-            "org/cold", endpoint=service.url, cache_dir=tmp_path / f"client-{number}"
+            "org/cold",
+            endpoint=front.url,
+            cache_dir=tmp_path / f"client-{number}",
+            etag_timeout=120,
         )
         return (Path(got) / "model.safetensors").read_bytes()
 
@@ -169,6 +174,7 @@ def test_twenty_clients_of_a_cold_model_cause_one_admission(
 
     assert len(got) == 1
     assert world.hub.count(f"/org/cold/resolve/{commit}/pytorch_model.bin") == 1
+    assert world.admitted("org/cold") == 1
 
 
 def test_transformers_diffusers_and_sentence_transformers(

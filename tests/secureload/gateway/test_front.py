@@ -7,8 +7,10 @@ import hashlib
 import pytest
 
 from tests.builders import models
-from tests.secureload.gateway.conftest import World
+from tests.secureload.gateway.conftest import EVERYWHERE, World
 from tests.servers.service import Service
+
+pytestmark = EVERYWHERE
 
 FILE = "/org/legacy/resolve/main/model.safetensors"
 

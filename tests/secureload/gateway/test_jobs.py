@@ -31,12 +31,12 @@ class Slow:
 
     def hold(self) -> None:
         self.reached.set()
-        self.go_on.wait(60)
+        self.go_on.wait(200)
 
     def job(self, name: str = "org/model") -> dict[str, Any]:
         """Ask for an admission, and wait until its worker fetches weights."""
         job: dict[str, Any] = post(self.service, "/admissions", {"repository": name}).json
-        assert self.reached.wait(60)
+        assert self.reached.wait(200)
         return job
 
     def workers(self) -> list[int]:
@@ -46,7 +46,7 @@ class Slow:
         return [worker for server in servers for worker in children(server)]
 
     def end_of(self, job: dict[str, Any]) -> dict[str, Any]:
-        for _ in range(600):
+        for _ in range(2_400):
             shown: dict[str, Any] = self.service.ask(f"{API}/jobs/{job['id']}").json
             if shown["state"] not in {"queued", "running"}:
                 return shown
@@ -87,7 +87,7 @@ def test_a_worker_that_dies_is_a_failed_job_and_the_next_is_fine(slow: Slow) -> 
     assert failed["state"] == "failed"
     assert "signal 9" in failed["outcome"]["message"]
     slow.go_on.set()
-    again = post(slow.service, "/admissions", {"repository": "org/model", "wait": 60}).json
+    again = post(slow.service, "/admissions", {"repository": "org/model", "wait": 120}).json
     assert again["state"] == "admitted"
 
 
@@ -125,5 +125,5 @@ def test_a_service_told_to_end_ends_and_tidies_up(slow: Slow, tmp_path: Path) ->
         (job,) = service.ask(f"{API}/jobs").json
         assert job["state"] == "failed"
         assert "stopped" in job["outcome"]["message"]
-        done = post(service, "/admissions", {"repository": "org/model", "wait": 60}).json
+        done = post(service, "/admissions", {"repository": "org/model", "wait": 120}).json
         assert done["state"] == "admitted"

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from secureload.gateway.standing import _known, _rules
-from tests.secureload.gateway.conftest import World
+from tests.secureload.gateway.conftest import EVERYWHERE, World
 from tests.servers.service import Service
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -30,6 +30,7 @@ def value(found: Samples, name: str, **labels: str) -> float:
     return found.get((f"secureload_{name}", tuple(sorted(labels.items()))), 0.0)
 
 
+@EVERYWHERE
 def test_what_happened_is_counted(world: World) -> None:
     service = world.service
     world.publish("org/counted", {"config.json": b"{}", "model.bin": b"not a pickle"})

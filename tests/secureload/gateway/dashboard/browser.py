@@ -30,7 +30,7 @@ class Person:
     """Whoever uses the dashboard at `url`; signed in when given a token."""
 
     def __init__(self, url: str, token: str = "") -> None:
-        self.client = httpx2.Client(base_url=url, timeout=60, trust_env=False)
+        self.client = httpx2.Client(base_url=url, timeout=180, trust_env=False)
         if token:
             answer = self.send("/dashboard/sign-in", "/dashboard/sign-in", token=token)
             assert answer.status_code == 303, answer.text

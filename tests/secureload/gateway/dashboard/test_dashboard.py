@@ -11,7 +11,7 @@ import pytest
 from secureload.gateway.dashboard.rows import HOME
 from secureload.gateway.principals import Role
 from tests.builders import models, waivers
-from tests.secureload.gateway.conftest import Guarded, World
+from tests.secureload.gateway.conftest import EVERYWHERE, Guarded, World
 from tests.secureload.gateway.dashboard.browser import Person, text_of
 from tests.servers.service import Service
 
@@ -215,6 +215,7 @@ def test_nobody_decides_on_what_they_asked_for(world: World, guarded: Guarded) -
     assert "open" in other.see(review).text
 
 
+@EVERYWHERE
 def test_the_difference_names_settings_templates_code_globals_and_tensors(
     world: World, guarded: Guarded, people: dict[Role, Person]
 ) -> None:

@@ -163,7 +163,7 @@ def ask_by_keyboard(page: Page, made: House) -> None:
     """The requester's way: queue, report, a statement; no mouse."""
     sign_in(page, made, "nora")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.innerText") == "Skip to the content"
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     tab_to(page, "acme/names")
     page.keyboard.press("Enter")
@@ -203,12 +203,14 @@ def decide_and_recall(page: Page, asker: Page, made: House, snap: Snap) -> None:
     expect(page.locator("pre.document")).to_contain_text("kind: Waiver")
 
     asker.reload()
-    asker.get_by_role("button", name="Ask for the admission again").click()
+    with asker.expect_navigation():
+        asker.get_by_role("button", name="Ask for the admission again").click()
     for _ in range(240):
         if asker.locator(".titled .badge").inner_text() not in ("queued", "running"):
             break
         asker.wait_for_timeout(250)
-        asker.get_by_role("link", name="Look again").click()
+        with asker.expect_navigation():  # else the page before might be read once more
+            asker.get_by_role("link", name="Look again").click()
     expect(asker.locator(".titled .badge")).to_have_text("admitted")
 
     answer = made.service.ask(

@@ -78,7 +78,7 @@ class Browser:
 
     def get(self, url: str) -> tuple[int, dict[str, str], str]:
         parts = urlsplit(url)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=180)
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         connection.request("GET", f"{parts.path}?{parts.query}", headers={"Cookie": cookie})
         answer = connection.getresponse()
