@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ import pytest
 from secureload.cache.layout import Layout
 from secureload.gateway.dashboard import difference
 from secureload.gateway.dashboard.difference import Difference, Side
+from secureload.ledger import store
+from secureload.ledger.database import Database
+from secureload.ledger.records import Admitted
+from tests.builders import models
+from tests.secureload.evidence import samples
 
 NAME = "config.json"
 
@@ -105,6 +111,50 @@ def test_long_texts_are_not_compared_line_by_line(layout: Layout) -> None:
     after = kept(layout, "2", {"m.py": b"b\n" * 2_001})
     (change,) = between(layout, before, after).code.shown
     assert "more than 2000 lines" in change.unseen
+
+
+@pytest.fixture
+def kept_models(tmp_path: Path) -> tuple[Layout, Admitted, Admitted]:
+    """Two admissions of published safetensors, one with other numbers."""
+    gate = samples.home(tmp_path / "home", key=False).gate()
+    first = models.safe()
+    second = first | {"model.safetensors": models.flipped(first["model.safetensors"])}
+    for name, files in (("first", first), ("second", second)):
+        samples.admit(gate, samples.folder(tmp_path / name, files))
+    layout = gate.cache.layout
+    with Database(layout.database, layout.locks / "ledger.lock").read() as session:
+        found = [store.admission(session, one) for one in store.admission_ids(session)]
+    before, after = sorted(filter(None, found), key=lambda one: one.admitted_at)
+    return layout, before, after
+
+
+NOTHING = Side(commit="", files={}, globals=frozenset(), elsewhere=lambda _commit, _path: None)
+
+
+def test_tensors_that_differ_are_named_and_their_files_wanted(
+    kept_models: tuple[Layout, Admitted, Admitted],
+) -> None:
+    layout, before, after = kept_models
+    both = (after, before)
+    weights = {f.sha256 for one in both for f in one.files if f.path.endswith(".safetensors")}
+    assert {sha256 for sha256, _ in difference.wanted((NOTHING, NOTHING), both)} == weights
+    found = difference.compare(layout, (NOTHING, NOTHING), both).tensors
+    assert (found.total > 0, found.unseen) == (True, "")
+    assert {one.kind for one in found.shown} == {"changed"}
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda p: p.write_bytes(b"x")], ids=["gone", "bad"])
+def test_tensors_that_cannot_be_read_are_told_and_none_is_called_new(
+    kept_models: tuple[Layout, Admitted, Admitted], harm: Callable[[Path], object]
+) -> None:
+    layout, before, after = kept_models
+    (weights,) = [f for f in before.files if f.path.endswith(".safetensors")]
+    blob = layout.blob(weights.sha256)
+    blob.chmod(0o644)
+    harm(blob)
+    found = difference.compare(layout, (NOTHING, NOTHING), (after, before)).tensors
+    assert (found.total, found.shown) == (0, ())
+    assert "model.safetensors" in found.unseen
 
 
 def test_the_hub_is_asked_for_so_many_files_and_no_more() -> None:
