@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
@@ -117,6 +118,7 @@ async def answering(probes: Probes, listening: socket.socket | None) -> AsyncIte
         server_header=False,
         timeout_graceful_shutdown=1,
     )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
