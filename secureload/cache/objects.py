@@ -7,6 +7,7 @@ anybody sees it, so the store is trusted with keeping bytes, not with saying wha
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 from collections.abc import Iterator
@@ -29,12 +30,15 @@ _S3 = {
     "default_block_size": _CHUNK_BYTES,
     "config_kwargs": {
         "connect_timeout": 10,
-        "read_timeout": 60,
+        "read_timeout": 20,
         "retries": {"max_attempts": 3, "mode": "standard"},
     },
     "use_listings_cache": False,
 }
-"""An object store that does not answer is an error within a minute or two, never a hang."""
+"""An object store that does not answer is an error within two minutes, never a hang."""
+
+_TRIES = 2
+"""How often s3fs begins anew what its client has tried three times."""
 
 
 class Objects:
@@ -147,9 +151,11 @@ class Objects:
             try:
                 from fsspec.core import url_to_fs
 
-                scheme = self.url.partition("://")[0]
-                options = _S3 if scheme in {"s3", "s3a"} else {}
-                files, root = url_to_fs(self.url, **options)
+                if self.url.partition("://")[0] in {"s3", "s3a"}:
+                    files, root = url_to_fs(self.url, session=_session(), **_S3)
+                    files.retries = _TRIES
+                else:
+                    files, root = url_to_fs(self.url)
             except (ImportError, ValueError) as error:
                 raise UsageError(
                     f"SECURELOAD_STORAGE cannot be used: {error}",
@@ -242,6 +248,20 @@ def bring(
     discard(folder)
     tree.rename(folder)
     folder.chmod(0o555)
+
+
+@functools.cache
+def _session() -> Any:
+    """What makes S3 clients, without `Expect: 100-continue`.
+
+    The client waits for that word before it sends a body, and does not hear a refusal meanwhile.
+    """
+    from aiobotocore.session import AioSession
+    from botocore.handlers import add_expect_header
+
+    session = AioSession()
+    session.unregister("before-call.s3", add_expect_header)
+    return session
 
 
 def _parts(files: Any, size: int) -> dict[str, int]:

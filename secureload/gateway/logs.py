@@ -20,6 +20,8 @@ from typing import Any, Literal, TextIO
 Format = Literal["json", "text"]
 LEVELS = ("debug", "info", "warning", "error")
 
+_started: tuple[Format, str] | None = None
+
 REQUEST: ContextVar[str] = ContextVar("secureload_request", default="")
 """The id of the request that is being answered."""
 
@@ -86,6 +88,8 @@ class Lines(logging.Formatter):
 
 def start(kind: Format, level: str, stream: TextIO | None = None) -> None:
     """Send every record of this process, from `level` on, to standard error or `stream`."""
+    global _started
+    _started = kind, level
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Lines(kind))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
@@ -93,6 +97,11 @@ def start(kind: Format, level: str, stream: TextIO | None = None) -> None:
     for name in ("httpx", "httpx2", "httpcore", "urllib3", "botocore", "alembic", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
     logging.captureWarnings(True)
+
+
+def started() -> tuple[Format, str] | None:
+    """How this process logs, for those that it starts; None where it does not."""
+    return _started
 
 
 def event(logger: logging.Logger, level: int, message: str, fields: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from secureload.errors import ToolError
-from secureload.gateway import work
+from secureload.gateway import logs, work
 from secureload.gateway.work import Order, Outcome
 
 GRACE = 5.0
@@ -74,7 +74,9 @@ class Processes:
     def run(self, order: Order, running: Running) -> Outcome:
         """Run one process to its end, and give what it says."""
         reader, writer = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=work.main, args=(order, writer), daemon=False)
+        process = self._context.Process(
+            target=work.main, args=(order, writer, logs.started()), daemon=False
+        )
         process.start()
         writer.close()
         running.process = process

@@ -24,7 +24,7 @@ import msgspec
 from secureload import gate, policy, telemetry, tracing
 from secureload.errors import IntegrityError, NotFoundError, Refused, SecureloadError
 from secureload.flow import CacheEntry, Listing, Need, Source, digest_of
-from secureload.gateway import revisions, waiving
+from secureload.gateway import logs, revisions, waiving
 from secureload.ledger import hub_revisions, lease
 from secureload.ledger.database import Database
 from secureload.selection import EVERY_VARIANT
@@ -102,14 +102,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the stages of the gate added up: seconds, and bytes."""
 
 
-def main(order: Order, pipe: Connection) -> None:
+def main(order: Order, pipe: Connection, log: tuple[logs.Format, str] | None = None) -> None:
     """Run in a process of its own: words of progress, then the outcome, down the pipe.
 
-    JSON, because this process reads what nobody has vouched for, and the one that listens
-    must not unpickle what it says.
+    `log` is how the one that listens logs. JSON, because this process reads what nobody has
+    vouched for, and the one that listens must not unpickle what it says.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _interrupted)
+    if log is not None:
+        logs.start(*log)
     said = 0.0
 
     def progress(label: str, done: int, total: int) -> None:
@@ -122,6 +124,8 @@ def main(order: Order, pipe: Connection) -> None:
     ended = telemetry.start("secureload-worker")
     try:
         outcome = perform(order, progress)
+    except KeyboardInterrupt:  # told to end: on its way here it has tidied up
+        return
     finally:
         ended()
     with contextlib.suppress(BrokenPipeError):  # whoever listened is gone

@@ -17,7 +17,7 @@ import pytest
 from secureload.cache import TrustedCache
 from secureload.ledger.database import Database
 from tests.servers.hub import LocalHub
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import Postgres, free_port
 from tests.servers.s3 import S3
 from tests.servers.service import Service
 from tests.servers.worker import WorkerProcess
@@ -104,6 +104,7 @@ def cluster(
                 home=root / f"worker-{number}",
                 environment={**environment, "SECURELOAD_UPSTREAM_TOKEN": "hf_right"},
                 options=tuple(worker),
+                port=free_port(),
             )
             for number in (1, 2)
         ]

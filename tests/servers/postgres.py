@@ -42,7 +42,7 @@ class Postgres:
         self._durable = durable
         self._root = Path(tempfile.mkdtemp(prefix="pg-"))
         self._data = self._root / "data"
-        self.port = _free_port()
+        self.port = free_port()
 
     def __enter__(self) -> Postgres:
         if os.geteuid() == 0:
@@ -114,7 +114,8 @@ class Postgres:
             said.unlink()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])

@@ -22,8 +22,8 @@ class WorkerProcess:
     environment: Mapping[str, str]
     options: tuple[str, ...] = ()
     process: subprocess.Popen[str] | None = None
-    url: str = ""
-    """Where it answers probes, if an option says that it does."""
+    port: int
+    """Where it answers probes."""
     _started_at: int = 0
     """Where in its log the process of now begins."""
 
@@ -43,7 +43,7 @@ class WorkerProcess:
         self._started_at = self._log_file.stat().st_size if self._log_file.exists() else 0
         with self._log_file.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "secureload.cli", "worker", *self.options],
+                [sys.executable, "-m", "secureload.cli", "worker", *self._options()],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -58,7 +58,6 @@ class WorkerProcess:
         said = self.process.stdout.readline()
         if "working with" not in said:
             raise RuntimeError(f"the worker did not start: {said}{self.log()}")
-        self.url = said.partition("told at ")[2].strip().removesuffix("/metrics")
 
     def stop(self) -> int:
         """End it as an operator would, and give its exit code."""
@@ -103,6 +102,13 @@ class WorkerProcess:
 
     def log(self) -> str:
         return self._log_file.read_text()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _options(self) -> tuple[str, ...]:
+        return ("--port", str(self.port), *self.options)
 
     @property
     def _log_file(self) -> Path:

@@ -100,8 +100,11 @@ def test_a_store_that_refuses_or_is_gone_is_a_clear_error(
     objects = Objects(f"s3://{store.folder.name}/refused")
     try:
         store.restart(read_only=True)
-        with pytest.raises(CacheError, match="object store"):
-            objects.keep(DIGEST, len(DATA), data)
+        for size in (10, 10_000, len(DATA)):  # heard whether or not the body is under way
+            (tmp_path / "part").write_bytes(DATA[:size])
+            digest = hashlib.sha256(DATA[:size]).hexdigest()
+            with pytest.raises(CacheError, match="object store"):
+                objects.keep(digest, size, tmp_path / "part")
         store.stop()
         with pytest.raises(CacheError, match="object store"):
             objects.fetch(DIGEST, len(DATA), tmp_path / "back")
