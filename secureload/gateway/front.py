@@ -343,7 +343,7 @@ class Call:
 Handler = Callable[[Call], Awaitable[None]]
 
 
-@functools.lru_cache(maxsize=16_384)
+@functools.lru_cache(maxsize=4_096)
 def _headers(revision: str, commit: str, file: HubFile) -> tuple[tuple[bytes, bytes], ...]:
     """What is said of a file of a revision, which is the same each time."""
     said = {"X-Repo-Commit": revision, "X-Secureload-Upstream-Commit": commit}

@@ -20,6 +20,12 @@ from typing import Any, Literal, TextIO
 Format = Literal["json", "text"]
 LEVELS = ("debug", "info", "warning", "error")
 
+_TALKATIVE = (
+    *("httpx", "httpx2", "httpcore", "urllib3", "aiobotocore", "botocore"),
+    *("alembic", "asyncio", "procrastinate"),
+)
+"""Libraries that would tell each of their own requests or steps, with its URL or arguments."""
+
 _started: tuple[Format, str] | None = None
 
 REQUEST: ContextVar[str] = ContextVar("secureload_request", default="")
@@ -27,6 +33,9 @@ REQUEST: ContextVar[str] = ContextVar("secureload_request", default="")
 
 _LONGEST = 8_000
 """Characters of one value; what is longer is cut."""
+
+_SHORT = 256
+"""Characters of a value that is worth remembering."""
 
 _SECRETS = (
     # Tokens by their look: ours, the hub's, GitHub's, a cloud's key, a signed web token.
@@ -48,13 +57,20 @@ _SECRETS = (
 )
 
 
-@lru_cache(maxsize=4_096)  # paths, agents and names come again and again
 def scrubbed(text: str) -> str:
     """Text for the log: on one line, printable, without secrets, not too long."""
+    return _known(text) if len(text) <= _SHORT else _scrubbed(text)
+
+
+def _scrubbed(text: str) -> str:
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+_known = lru_cache(maxsize=4_096)(_scrubbed)
+"""Paths, agents and names come again and again; what clients send at length is not kept."""
 
 
 class Lines(logging.Formatter):
@@ -93,8 +109,7 @@ def start(kind: Format, level: str, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Lines(kind))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # Libraries that would tell each of their own requests, with its URL.
-    for name in ("httpx", "httpx2", "httpcore", "urllib3", "botocore", "alembic", "asyncio"):
+    for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
     logging.captureWarnings(True)
 
