@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from secureload.ledger import audit, tables
+from secureload.ledger.canonical import digest
 from secureload.ledger.records import ReviewRecord
 
 
@@ -85,7 +86,7 @@ def is_logged(session: Session, review_id: str, waiver: str) -> bool:
         tables.Audit.event == "review-approved", tables.Audit.subject == review_id
     )
     return any(
-        json.loads(row.detail).get("waiver") == waiver and row.digest == audit.digest(row)
+        json.loads(row.detail).get("waiver") == waiver and row.digest == digest(row)
         for row in session.execute(query).scalars()
     )
 
