@@ -8,7 +8,9 @@ that nobody counts, and the ratio is that of the medians to transformers' own
 logits. `tensors` rows bring tensors to the device and build no model. Without a GPU the same
 runs on the CPU, smaller, and says so.
 
-Between turns the device's memory is given back, so that every turn allocates its own.
+Between turns the device's memory is given back, so that every turn allocates its own. How far
+it is goes to stderr, with the seconds since the start: most of them go by before anything is
+timed, for making the checkpoint and for admitting it once a setting (`--modes` takes fewer).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,12 @@ spec: {{cache: {{verify: {mode}}}}}
 """
 MODES = ("changed", "always", "hashed-bytes")
 PLAIN = "model: transformers"
+_BEGIN = time.monotonic()
+
+
+def say(text: str) -> None:
+    """Tell how far it is, apart from the figures."""
+    print(f"{time.monotonic() - _BEGIN:7.1f} s  {text}", file=sys.stderr, flush=True)
 
 
 def make_model(folder: Path, gigabytes: float, device: str) -> tuple[Path, Path, int]:
@@ -58,15 +66,19 @@ def make_model(folder: Path, gigabytes: float, device: str) -> tuple[Path, Path,
         finally:
             torch.set_default_dtype(torch.float32)
     safe, legacy = folder / "safetensors", folder / "bin"
+    say("saving it as safetensors")
     model.save_pretrained(safe, max_shard_size="1000GB")
     legacy.mkdir()
     (legacy / "config.json").write_bytes((safe / "config.json").read_bytes())
+    say("saving it as a legacy .bin")
     state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
     torch.save(state, legacy / "pytorch_model.bin")
     return safe, legacy, (safe / "model.safetensors").stat().st_size
 
 
-def contestants(place: Path, safe: Path, legacy: Path, device: str) -> dict[str, Any]:
+def contestants(
+    place: Path, safe: Path, legacy: Path, device: str, modes: Sequence[str]
+) -> dict[str, Any]:
     """What is compared: names and functions that load."""
     import torch
     import transformers
@@ -82,7 +94,8 @@ def contestants(place: Path, safe: Path, legacy: Path, device: str) -> dict[str,
         return transformers.AutoModelForCausalLM.from_pretrained(safe, device_map=device)
 
     found: dict[str, Callable[[], Any]] = {PLAIN: plain}
-    for mode in MODES:
+    gates = {}
+    for mode in modes:
         policy = place / f"{mode}.yaml"
         policy.write_text(POLICY.format(mode=mode))
 
@@ -92,8 +105,10 @@ def contestants(place: Path, safe: Path, legacy: Path, device: str) -> dict[str,
             )
 
         found[f"model: secureload {mode}"] = gated
-    gate = open_gate(trust_policy=str(place / "hashed-bytes.yaml"))
-    entry = gate.admit(sources.parse(str(legacy)), Need(), to_build=True)
+        say(f"admitting it under `verify: {mode}`")
+        gate = open_gate(trust_policy=str(policy), progress=Stages())
+        gates[mode] = gate.admit(sources.parse(str(legacy)), Need(), to_build=True)
+    entry = next(iter(gates.values()))
     weights = next(file for file in entry.files if file.path.endswith(".safetensors"))
     found["tensors: secureload, hashed"] = lambda: streamed.tensors(
         entry.path / weights.path, weights, torch.device(device)
@@ -117,6 +132,18 @@ def contestants(place: Path, safe: Path, legacy: Path, device: str) -> dict[str,
 
         found["tensors: fastsafetensors"] = fast
     return found
+
+
+class Stages:
+    """Tells when the gate begins on something else."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        if label != self._last:
+            say(f"  {label}")
+        self._last = label
 
 
 def touched(tensors: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +187,9 @@ def timed(load: Callable[[], Any], device: str) -> tuple[float, float]:
     return taken, peak
 
 
-def measure(place: Path, gigabytes: float, runs: int, device: str) -> list[dict[str, Any]]:
+def measure(
+    place: Path, gigabytes: float, runs: int, device: str, modes: Sequence[str]
+) -> list[dict[str, Any]]:
     """Check that all load the same, then time them in turns; one row each."""
     os.environ["SECURELOAD_HOME"] = str(place / "home")
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -169,8 +198,9 @@ def measure(place: Path, gigabytes: float, runs: int, device: str) -> list[dict[
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    say(f"making a model of {gigabytes} GB")
     safe, legacy, size = make_model(place, gigabytes, device)
-    loads = contestants(place, safe, legacy, device)
+    loads = contestants(place, safe, legacy, device, modes)
     asked = torch.arange(1, 33, device=device).reshape(1, -1)
 
     @torch.no_grad()
@@ -182,12 +212,14 @@ def measure(place: Path, gigabytes: float, runs: int, device: str) -> list[dict[
     expected = {"logits": logits(theirs), "tensors": state}
     del theirs
     for name, load in loads.items():  # also the turn that nobody counts
+        say(f"comparing {name}")
         if not right(load(), expected, logits):
             raise SystemExit(f"{name}: loads something else")
     del expected, state
     seconds: dict[str, list[float]] = {name: [] for name in loads}
     peaks: dict[str, float] = dict.fromkeys(loads, 0)
-    for _ in range(runs):
+    for turn in range(1, runs + 1):
+        say(f"turn {turn} of {runs}")
         for name, load in loads.items():
             taken, peak = timed(load, device)
             seconds[name].append(taken)
@@ -215,6 +247,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=float, help="gigabytes of weights (2, or 0.2 on the CPU)")
     parser.add_argument("--runs", type=int, default=5, help="loads of each kind")
+    parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES, help="cache.verify")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
 
@@ -222,9 +255,9 @@ def main() -> None:
     device = "cuda:0" if on_gpu else "cpu"
     size = options.size or (2 if on_gpu else 0.2)
     what = torch.cuda.get_device_name(0) if on_gpu else "no GPU here: measured on the CPU"
-    print(f"{what}; torch {torch.__version__}; {os.cpu_count()} cores")
+    print(f"{what}; torch {torch.__version__}; {os.cpu_count()} cores", flush=True)
     with tempfile.TemporaryDirectory(prefix="gpu-load-") as place:
-        rows = measure(Path(place), size, options.runs, device)
+        rows = measure(Path(place), size, options.runs, device, options.modes)
     print(f"{rows[0]['bytes'] / 1e9:.2f} GB of weights, pages warm, {options.runs} runs of each")
     print(
         f"{'load':34} {'median s':>9} {'min':>7} {'max':>7} {'GB/s':>6} {'ratio':>6} {'peak GB':>8}"
