@@ -13,12 +13,14 @@ import dataclasses
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from secureload import gate, sources
 from secureload.errors import Refused, UsageError
 from secureload.flow import CacheEntry, Decision, Need, Reason
 from secureload.progress import Progress
+from secureload.recording import Recording, device_beforehand
 from secureload.registry import transformers as library
 from secureload.registry.sealed import Given, handed
 
@@ -94,8 +96,9 @@ def _load(name: str, reference: str, args: tuple[Any, ...], kwargs: dict[str, An
         framework=library.framework(kwargs),
     )
     entry = request.admit(reference, need)
-    built = request.build(name, entry, args, kwargs)
-    request.record(entry, name, built)
+    with request.recording(entry, name, kwargs) as recording:
+        built = request.build(name, entry, args, kwargs)
+        recording.built(built[0] if isinstance(built, tuple) else built)
     return built
 
 
@@ -169,6 +172,16 @@ class Request:
                 hint="download the adapter and correct base_model_name_or_path",
             )
         return self.admit(name, library.need("AutoModel"), revision=revision, base=True)
+
+    def recording(self, entry: CacheEntry, name: str, kwargs: Mapping[str, Any]) -> Recording:
+        """A block in which a load is recorded while it is done."""
+        return Recording(
+            self.gate.cache,
+            entry,
+            library="transformers",
+            class_name=name,
+            device=device_beforehand(kwargs),
+        )
 
     def record(
         self, entry: CacheEntry, name: str, built: Any, *, library: str = "transformers"

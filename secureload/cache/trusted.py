@@ -202,10 +202,10 @@ class TrustedCache(Memory, Publishing):
         Raises:
             CacheError: the ledger cannot be written.
         """
-        from secureload.ledger import store
+        from secureload.ledger import loads
 
-        with self._database.write(durable=False) as session:
-            store.record_load(session, entry.admission, library, class_name, device, self._now())
+        with self._rows(write=True) as rows:
+            loads.record(rows, entry.admission, library, class_name, device, self._now())
 
     # -- recall --------------------------------------------------------------------------
 

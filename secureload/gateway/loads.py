@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from secureload.gateway.aside import aside
-from secureload.ledger import store
+from secureload.ledger import loads, plain
 from secureload.ledger.database import Database
 
 AGAIN = 600.0
@@ -60,8 +60,9 @@ class Loads:
 
     def _write(self, taken: list[tuple[str, str, str, str]]) -> None:
         with self._ledger.write(durable=False) as session:
+            rows = plain.of_session(session)
             for admission, library, client, at in taken:
-                store.record_load(session, admission, "service", library, None, at, client=client)
+                loads.record(rows, admission, "service", library, None, at, client=client)
 
 
 def _library(agent: str) -> str:

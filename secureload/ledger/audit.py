@@ -15,11 +15,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from secureload.ledger import chain, plain
 from secureload.ledger.canonical import canonical, content, digest
+from secureload.ledger.chain import GENESIS as GENESIS
 from secureload.ledger.tables import Audit
-
-GENESIS = "0" * 64
-"""What the first row names as the digest before it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,21 +29,9 @@ class Checkpoint:
     head: str
 
 
-def append(session: Session, at: str, event: str, subject: str, detail: Mapping[str, Any]) -> Audit:
-    """Add a row inside the caller's write transaction."""
-    last = session.execute(select(Audit).order_by(Audit.sequence.desc()).limit(1)).scalar()
-    row = Audit(
-        sequence=last.sequence + 1 if last else 1,
-        at=at,
-        event=event,
-        subject=subject,
-        detail=canonical(detail),
-        previous=last.digest if last else GENESIS,
-    )
-    row.digest = digest(row)
-    session.add(row)
-    session.flush()
-    return row
+def append(session: Session, at: str, event: str, subject: str, detail: Mapping[str, Any]) -> int:
+    """Add a row inside the caller's write transaction; return its sequence number."""
+    return chain.append(plain.of_session(session), at, event, subject, detail)
 
 
 def verify(session: Session, checkpoint: Checkpoint | None = None) -> Iterator[str]:

@@ -117,7 +117,7 @@ def record_admission(
     }
     if verifier:
         detail["verifier"] = verifier
-    row.audit_sequence = audit.append(session, at, "admitted", row.id, detail).sequence
+    row.audit_sequence = audit.append(session, at, "admitted", row.id, detail)
     session.add(row)
     session.flush()
     for position, (conversion, document) in enumerate(zip(conversions, documents, strict=True)):
@@ -254,33 +254,6 @@ def forget_blobs(session: Session, digests: Iterable[str]) -> None:
     """Delete the rows of blobs that are gone."""
     for digest in digests:
         session.execute(delete(tables.Blob).where(tables.Blob.sha256 == digest))
-
-
-def record_load(
-    session: Session,
-    admission_id: str,
-    library: str,
-    class_name: str,
-    device: str | None,
-    at: str,
-    *,
-    client: str | None = None,
-) -> None:
-    """Write that an admitted folder was handed to a library, or fetched by a client."""
-    load = tables.Load(
-        id=uuid.uuid4().hex,
-        admission_id=admission_id,
-        library=library,
-        class_name=class_name,
-        device=device,
-        client=client,
-        loaded_at=at,
-    )
-    session.add(load)
-    detail = {"library": library, "class": class_name, "device": device}
-    if client is not None:
-        detail["client"] = client
-    audit.append(session, at, "loaded", admission_id, detail)
 
 
 def unlogged(session: Session) -> list[str]:
