@@ -22,15 +22,28 @@ _NAMES = (
     "class", "__class__", "class_name", "function", "function_name", "func", "name", "method",
     "attr", "base_model_class", "callable", "object",
 )  # fmt: skip
+OPERATOR = pattern(
+    r"torch\.ops\.(?:aten|prims|prim|higher_order|quantized|quantized_decomposed|inductor|profiler"
+    r"|_c10d_functional|c10d_functional|mkldnn|mkl|onednn|sparse|_quantized|torchvision|torchaudio"
+    r"|symm_mem|export|rngprims|debugprims)\.\w+(?:\.\w+)?"
+    r"|_operator\.(?:abs|add|and_|eq|floordiv|ge|getitem|gt|inv|invert|le|lshift|lt|mod|mul|ne|neg"
+    r"|not_|or_|pos|pow|rshift|sub|truediv|xor)"
+    r"|math\.[a-z0-9]{2,12}"
+    r"|torch\.sym_\w{2,20}|torch\._sym_\w{2,20}|torch\.fx\.experimental\.sym_\w{2,20}"
+    r"|torch\._higher_order_ops\.\w+\.\w+|torch\._C\._(?:set_grad_enabled|functorch\.\w+)"
+    r"|torch\.(?:autograd\.)?grad_mode\.set_grad_enabled"
+    r"|torch\.amp\.autocast_mode\._(?:enter|exit)_autocast"
+)
+"""Operators and functions of torch's own that an exported graph calls."""
 _LONGEST = 200
 
 
 def named(blob: Blob, path: str, value: str) -> Iterator[Fact]:
-    """Yield what one string names or holds."""
+    """Yield what one string names or holds; operators of exported graphs are no such names."""
     if "{%" in value or ("{{" in value and len(value) > 8):
         yield TemplateFact(where=blob.where(), source=value)
-    elif len(value) <= _LONGEST and _DOTTED.fullmatch(value):
-        yield _fact(blob, path, value.replace(":", "."))
+    elif len(value) <= _LONGEST and _DOTTED.fullmatch(value) and not OPERATOR.fullmatch(value):
+        yield _fact(blob, path, value.replace(":", "."), key="dotted-name")
 
 
 def paired(blob: Blob, path: str, item: dict[str, Any]) -> Iterator[Fact]:
@@ -40,10 +53,8 @@ def paired(blob: Blob, path: str, item: dict[str, Any]) -> Iterator[Fact]:
         for key in _NAMES:
             name = item.get(key)
             if isinstance(name, str) and len(module) + len(name) < _LONGEST:
-                yield _fact(blob, path, f"{module}.{name}")
+                yield _fact(blob, path, f"{module}.{name}", key="module-and-name")
 
 
-def _fact(blob: Blob, path: str, value: str) -> ConfigFact:
-    return ConfigFact(
-        where=blob.where(), document=blob.name, path=path, key="dotted-name", value=value
-    )
+def _fact(blob: Blob, path: str, value: str, *, key: str) -> ConfigFact:
+    return ConfigFact(where=blob.where(), document=blob.name, path=path, key=key, value=value)

@@ -149,7 +149,7 @@ def read(blob: Blob) -> Read:
     except (ValueError, RecursionError) as error:
         if _is_lines(blob):
             for line in filter(bytes.strip, bytes(blob.data).splitlines()):
-                yield from values(blob, load_json(line, blob.limits))
+                yield from values(blob, load_json(line, blob.limits), data=True)
             return
         yield blob.problem("malformed", f"no valid JSON: {error}", fatal=True)
         return
@@ -204,8 +204,11 @@ def _is_lines(blob: Blob) -> bool:
         return False
 
 
-def values(blob: Blob, document: Any) -> Iterator[Fact]:
-    """Yield facts for a parsed document, in its order."""
+def values(blob: Blob, document: Any, *, data: bool = False) -> Iterator[Fact]:
+    """Yield facts for a parsed document, in its order.
+
+    In `data`, only keys that loaders follow name something: its texts are what people wrote.
+    """
     pending: list[tuple[str, str, bool, Any]] = [("$", "", False, document)]
     told = 0
     while pending:
@@ -221,10 +224,11 @@ def values(blob: Blob, document: Any) -> Iterator[Fact]:
             )
         if key == "chat_template":
             yield from _templates(blob, value)
-        elif isinstance(value, str) and not path.endswith("]"):
+        elif isinstance(value, str) and not path.endswith("]") and not data:
             yield from named(blob, path, value)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not data:
             yield from paired(blob, path, value)
+        if isinstance(value, dict):
             index = key == "weight_map"
             for name, item in reversed(value.items()):
                 inside = index or (chosen and isinstance(item, str)) or name in KEYS

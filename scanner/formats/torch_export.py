@@ -17,6 +17,7 @@ from typing import Any
 from scanner.facts import CodeFact
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
+from scanner.formats._named import OPERATOR
 from scanner.formats.json import recognise as is_json
 from scanner.patterns import pattern
 from scanner.reader import Blob
@@ -40,19 +41,6 @@ _PLAIN = (
     ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.Load,
 )  # fmt: skip
 _NAME = pattern(r"(?!.*__)[A-Za-z_]\w{0,60}")
-_TARGET = pattern(
-    r"torch\.ops\.(?:aten|prims|prim|higher_order|quantized|quantized_decomposed|inductor|profiler"
-    r"|_c10d_functional|c10d_functional|mkldnn|mkl|onednn|sparse|_quantized|torchvision|torchaudio"
-    r"|symm_mem|export|rngprims|debugprims)\.\w+(?:\.\w+)?"
-    r"|_operator\.(?:abs|add|and_|eq|floordiv|ge|getitem|gt|inv|invert|le|lshift|lt|mod|mul|ne|neg"
-    r"|not_|or_|pos|pow|rshift|sub|truediv|xor)"
-    r"|math\.[a-z0-9]{2,12}"
-    r"|torch\.sym_\w{2,20}|torch\._sym_\w{2,20}|torch\.fx\.experimental\.sym_\w{2,20}"
-    r"|torch\._higher_order_ops\.\w+\.\w+|torch\._C\._(?:set_grad_enabled|functorch\.\w+)"
-    r"|torch\.(?:autograd\.)?grad_mode\.set_grad_enabled"
-    r"|torch\.amp\.autocast_mode\._(?:enter|exit)_autocast"
-)
-"""Operators and functions of torch's own that an exported graph calls."""
 _LONGEST = 10_000
 
 
@@ -78,7 +66,7 @@ def read(blob: Blob) -> Read:
                     where=blob.where(), language="torch-expression", names=(said[:200],),
                     detail="more than arithmetic over sizes",
                 )  # fmt: skip
-        elif key == "target" and graphs and not _TARGET.fullmatch(value):
+        elif key == "target" and graphs and not OPERATOR.fullmatch(value):
             yield CodeFact(
                 where=blob.where(), language="torch-target", names=(value[:200],),
                 detail="no operator of torch's own",

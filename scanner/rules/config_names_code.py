@@ -8,9 +8,9 @@ Fires on
     `auto_map`, `custom_generate`, `custom_pipelines`, `attn_implementation: org/kernel`,
     `_target_`, kernels named by a quantisation, components of a diffusers pipeline or modules
     of a sentence transformer that come from anywhere else. A target known for a dangerous effect
-    (`_target_: os.system`, `class_name: eval`) is critical, under whatever key. A module or
-    activation of another package, `trust_remote_code: true`, libraries of operators, and
-    classes of Java or .NET are told too.
+    (`_target_: os.system`, `class_name: eval`) is critical, and high under a key that says
+    nothing of importing. A module or activation of another package, `trust_remote_code: true`,
+    libraries of operators, and classes of Java or .NET are told too.
 Stays quiet on
     `attn_implementation: sdpa` and other names built into the library.
 Remedy
@@ -69,6 +69,11 @@ _FOREIGN = pattern(
 _FOREIGN_KEYS = frozenset({"$type", "@class", "@type"})
 _MODULES = frozenset({"parent_library", "loader_module", "__module__"})
 _ACTIVATIONS = pattern(r"(?:\w+_)?activation_(?:fn|function)|types")
+_IMPORTING = pattern(
+    r"(?i).*(?:target|class|cls|path|callable|func|function|method|fn|type|factory|entry|entry_?point"
+    r"|handler|import|module|constructor|hook|init|object|reduce|\(\))_*"
+)
+"""Keys whose values loaders of many kinds import; under others a name may be talk."""
 _DOTTED = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _KNOWN = frozenset(
     """builtins catboost collections copy datetime diffusers functools keras lightgbm mlflow numpy
@@ -100,9 +105,9 @@ def check(fact: ConfigFact) -> Iterator[Message]:
             yield _imports(fact, str(fact.value), evidence)
     elif fact.key in _IMPORTS and named:
         yield _imports(fact, fact.value, evidence)
-    elif fact.key == "dotted-name":
+    elif fact.key in ("dotted-name", "module-and-name"):
         if _effect(fact.value) is not None:
-            yield _imports(fact, fact.value, evidence)
+            yield _imports(fact, fact.value, evidence, certain=_imported_from(fact))
     elif fact.key == "trust_remote_code" and fact.value is True:
         yield Message(text=f"`{fact.path}` asks for the code of a repository", evidence=evidence)
     elif fact.key in _LIBRARIES and value:
@@ -124,13 +129,22 @@ def check(fact: ConfigFact) -> Iterator[Message]:
             yield _imports(fact, target, evidence)
 
 
-def _imports(fact: ConfigFact, target: object, evidence: dict[str, EvidenceValue]) -> Message:
+def _imported_from(fact: ConfigFact) -> bool:
+    """Whether some loader imports what stands under this key, or these two."""
+    named = _IMPORTING.fullmatch(fact.path.rpartition(".")[2])
+    return fact.key == "module-and-name" or named is not None
+
+
+def _imports(
+    fact: ConfigFact, target: object, evidence: dict[str, EvidenceValue], *, certain: bool = True
+) -> Message:
     text = f"`{fact.path}` names `{str(target)[:100]}`, which a loader would import"
     effect = _effect(target)
     if effect is None:
         return Message(text=text, evidence=evidence)
     text = f"{text}; it {danger.EFFECTS[effect]}"
-    return Message(text=text, severity=Severity.CRITICAL, evidence=evidence)
+    severity = Severity.CRITICAL if certain else Severity.HIGH
+    return Message(text=text, severity=severity, evidence=evidence)
 
 
 def _effect(target: object) -> str | None:

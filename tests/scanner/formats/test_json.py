@@ -138,6 +138,13 @@ def test_what_runs_something_is_told_under_any_key(document: dict[str, Any]) -> 
     assert tell(json.dumps(document).encode(), "x.json").verdict is MALICIOUS
 
 
+@pytest.mark.parametrize("key", ["answer", "system", "title"])
+def test_a_name_under_a_key_of_prose_is_doubted(key: str) -> None:
+    told = tell(json.dumps({key: "os.system"}).encode(), "x.json")
+    assert told.verdict is SUSPICIOUS
+    assert_clean(f'{{"{key}": "os.system"}}\n{{"{key}": "os.path"}}\n'.encode(), "json", "x.jsonl")
+
+
 @pytest.mark.parametrize("key", ["chat_template", "prompt_template", "system"])
 def test_a_template_is_one_under_any_key(key: str) -> None:
     source = "{{ cycler.__init__.__globals__.os.system('id') }}"

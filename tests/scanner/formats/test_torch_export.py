@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import torch
 
 from scanner.formats.torch_export import objection
 from tests.builders.zips import plain
-from tests.scanner.told import CLEAN, MALICIOUS, SHELL, rules, tell
+from tests.scanner.told import CLEAN, MALICIOUS, SHELL, assert_clean, rules, tell
 
 SIZE = "Symbol('s77', positive=True, integer=True)"
 ATEN = "torch.ops.aten.add.Tensor"
@@ -35,6 +37,15 @@ def test_an_export_of_weights_is_clean() -> None:
     result = tell(archive(), "model.pt2")
 
     assert (result.format, result.verdict) == ("pt2", CLEAN)
+
+
+def test_an_export_that_torch_wrote_is_clean(tmp_path: Path) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.LayerNorm(4))
+    rows = torch.export.Dim("rows", max=64)
+    made = torch.export.export(model.eval(), (torch.zeros(3, 4),), dynamic_shapes=({0: rows},))
+    torch.export.save(made, tmp_path / "model.pt2")
+
+    assert_clean((tmp_path / "model.pt2").read_bytes(), "pt2", "model.pt2")
 
 
 @pytest.mark.parametrize(
