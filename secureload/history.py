@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from secureload import sources, tracing
 from secureload.flow import Circumstances, Lineage, Listing, Reason, Source
 from secureload.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from secureload.signatures import Memory
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -65,11 +68,16 @@ def may_be_warm(within: Surroundings, source: Source, listing: Listing | None) -
     return True
 
 
-def first_seen(within: Surroundings, source: Source) -> Callable[[str], datetime] | None:
+def first_seen(within: Surroundings, source: Source) -> Memory | None:
     """When the ledger met a signature, where the policy wants that to count."""
-    if within.policy.topics(source).identity.expired_key != "first-seen":
+    identity = within.policy.topics(source).identity
+    expired, retired = (how == "first-seen" for how in (identity.expired_key, identity.revoked_key))
+    if not (expired or retired):
         return None
-    return functools.partial(within.cache.first_seen, "signature")
+    from secureload.signatures import Memory
+
+    first = functools.partial(within.cache.first_seen, "signature")
+    return Memory(first=first, expired=expired, retired=retired)
 
 
 def circumstances(within: Surroundings, listing: Listing, work: Path) -> Circumstances:

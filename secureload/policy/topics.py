@@ -89,7 +89,9 @@ class Identity(Topic, frozen=True, kw_only=True):
     `absent`: nobody signed. `unknownKey`: the key is in no trust root. `platformAttested`:
     the hub signed, not the publisher. `unsignedFiles`: files that a signature over the folder
     leaves out, and no other covers. `expiredKey: first-seen` takes a signature whose key has
-    expired since this ledger first met it. A signature that is present and wrong is refused
+    expired since this ledger first met it, `revokedKey: first-seen` one whose OpenPGP key was
+    retired since (superseded, or used no longer); a key revoked for any other reason may have
+    been stolen before anybody noticed. A signature that is present and wrong is refused
     always. `anyOf`: one of these must be there and hold; `allOf`: every one of them;
     `prefer`: mention it when none of these is. `trustRoots` are files, relative to the policy.
     """
@@ -99,6 +101,7 @@ class Identity(Topic, frozen=True, kw_only=True):
     platform_attested: Action = "warn"
     unsigned_files: Action = "warn"
     expired_key: Literal["first-seen", "deny"] = "deny"
+    revoked_key: Literal["first-seen", "deny"] = "deny"
     invalid: Literal["deny"] = "deny"
     any_of: tuple[Demand, ...] = ()
     all_of: tuple[Demand, ...] = ()

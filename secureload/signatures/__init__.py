@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from secureload.signatures.bundles import BUNDLE_BYTES, is_candidate
 from secureload.signatures.history import lineage
+from secureload.signatures.kinds import Memory
 from secureload.signatures.trust import TrustedKey, TrustRoots
 from secureload.signatures.verify import attest, bind, verification_json
 
 __all__ = [
     "BUNDLE_BYTES",
+    "Memory",
     "TrustRoots",
     "TrustedKey",
     "attest",

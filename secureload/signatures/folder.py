@@ -17,7 +17,7 @@ from secureload.flow import (
     Snapshot,
 )
 from secureload.signatures import bundles, manifest, model_signing
-from secureload.signatures.kinds import Judgement, Seen, judged_with_memory
+from secureload.signatures.kinds import Judgement, Memory, judged_with_memory
 from secureload.signatures.manifest import Compared, MalformedManifestError, Manifest
 from secureload.signatures.trust import TrustRoots
 
@@ -52,7 +52,7 @@ class Folder:
     ignored: tuple[str, ...] = ()
     ignore_unsigned: bool = False
     moment: datetime | None = None
-    seen: Seen | None = None
+    seen: Memory | None = None
 
     def check(self, detached: Iterable[DetachedSignature]) -> list[Checked]:
         """Judge every signature over the folder, each by itself."""

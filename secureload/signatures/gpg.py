@@ -18,6 +18,7 @@ from typing import Any
 
 from secureload.errors import ToolError
 from secureload.flow import SignatureStatus, Signer
+from secureload.signatures import packets
 from secureload.signatures.kinds import Judgement, SignatureKind
 from secureload.signatures.trust import TrustRoots
 
@@ -258,6 +259,33 @@ def _named(issuer: str, trust: TrustRoots) -> Signer:
     return Signer(kind="openpgp", fingerprint=issuer)
 
 
+def retired(trust: TrustRoots, signer: Signer) -> tuple[datetime, TrustRoots] | None:
+    """Since when a signer's key is revoked, and the trust roots as they were before.
+
+    None unless every revocation of the key says that it was superseded, or is used no longer
+    (RFC 4880, section 5.2.3.23).
+    """
+    since: list[datetime] = []
+    before = []
+    for key in trust.keys:
+        if key.kind == "openpgp" and signer.fingerprint in key.fingerprints:
+            try:
+                inside, material = packets.before_retirement(key.material, signer.fingerprint)
+                beside, others = packets.before_retirement(
+                    key.revocations or b"", signer.fingerprint
+                )
+            except ValueError:
+                return None
+            since += (*inside, *beside)
+            key = replace(key, material=material, revocations=others or None)
+        before.append(key)
+    return (min(since), TrustRoots(keys=tuple(before))) if since else None
+
+
 SIGNATURE = SignatureKind(
-    name="openpgp", over="git", begins=b"-----BEGIN PGP SIGNATURE-----", check=check
+    name="openpgp",
+    over="git",
+    begins=b"-----BEGIN PGP SIGNATURE-----",
+    check=check,
+    retired=retired,
 )

@@ -13,8 +13,20 @@ from secureload.signatures.trust import TrustRoots
 
 Clock: TypeAlias = Callable[[], datetime]
 
-Seen: TypeAlias = Callable[[str], datetime]
-"""When a signature, named by the SHA-256 of its bytes, was first met; now, if it never was."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """When signatures were first met, and what that excuses in one met in time.
+
+    `first` takes the SHA-256 of a signature's bytes, and gives now if it was never met.
+    `expired`: that its key has expired since; `retired`: that its holder has withdrawn the key
+    since, and said that nobody stole it.
+    """
+
+    first: Callable[[str], datetime]
+    expired: bool = False
+    retired: bool = False
+
 
 WRONG = frozenset(SignatureStatus) - {
     SignatureStatus.VERIFIED,
@@ -46,12 +58,15 @@ class SignatureKind:
     over a `folder`, the statement's bytes are inside the signature, and the payload is empty.
     Further it takes the trust roots, the repository's name and the moment to judge expiry by
     (None: now). It raises `ToolError` when a program or library it needs is missing.
+    `retired`, where the kind has it, tells since when a signer's key is revoked, and gives the
+    trust roots as they were before; None where it may have been stolen.
     """
 
     name: str
     over: Literal["git", "folder"]
     begins: bytes
     check: Callable[[bytes, bytes, TrustRoots, str, datetime | None], Judgement]
+    retired: Callable[[TrustRoots, Signer], tuple[datetime, TrustRoots] | None] | None = None
 
 
 def judged_with_memory(
@@ -61,12 +76,13 @@ def judged_with_memory(
     trust: TrustRoots,
     repository: str,
     now: datetime | None,
-    seen: Seen | None,
+    seen: Memory | None,
 ) -> Judgement:
-    """Judge a signature; where its key has expired since it was first met, as of then.
+    """Judge a signature; where its key has ended since it was first met, as of then.
 
-    The moment is the ledger's own, never the one that a signature claims. A revoked key stays
-    revoked: whoever stole one may have signed before anybody noticed.
+    The moment is the ledger's own, never the one that a signature claims. A key that was
+    revoked for any reason but a retirement stays revoked: whoever stole one may have signed
+    before anybody noticed.
 
     Raises:
         ToolError: a program or library that the kind needs is missing.
@@ -74,11 +90,25 @@ def judged_with_memory(
     judged = kind.check(payload, signature, trust, repository, now)
     if seen is None:
         return judged
-    first = seen(hashlib.sha256(signature).hexdigest())
-    if judged.status is not SignatureStatus.EXPIRED_KEY:
+    first = seen.first(hashlib.sha256(signature).hexdigest())
+    before, ended = None, ""
+    if judged.status is SignatureStatus.EXPIRED_KEY and seen.expired:
+        before, ended = trust, "has expired since"
+    elif judged.status is SignatureStatus.REVOKED_KEY and seen.retired:
+        before, ended = _before_retirement(kind, trust, judged.signer, first), "was retired since"
+    if before is None:
         return judged
-    then = kind.check(payload, signature, trust, repository, first)
+    then = kind.check(payload, signature, before, repository, first)
     if then.status is not SignatureStatus.VERIFIED:
         return judged
-    detail = f"{then.detail}; the key has expired since, first seen here {first:%Y-%m-%d}"
-    return replace(then, detail=detail)
+    return replace(then, detail=f"{then.detail}; the key {ended}, first seen here {first:%Y-%m-%d}")
+
+
+def _before_retirement(
+    kind: SignatureKind, trust: TrustRoots, signer: Signer | None, first: datetime
+) -> TrustRoots | None:
+    """The trust roots as they were before a key was retired, if a signature was met by then."""
+    found = kind.retired(trust, signer) if kind.retired and signer else None
+    if found is None or first >= found[0]:
+        return None
+    return found[1]

@@ -11,8 +11,16 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 SIGNATURE, SECRET_KEY, PUBLIC_KEY, SECRET_SUBKEY, USER_ID = 2, 5, 6, 7, 13
+
+_REVOCATIONS = (0x20, 0x28)
+"""Classes of signatures that revoke a key or a subkey."""
+
+_CREATED, _REASON = 2, 29
+_RETIRED = (1, 3)
+"""Reasons of a revocation that say nobody stole the key: superseded, no longer used."""
 
 _BLOCK = re.compile(
     rb"^-----BEGIN (PGP [A-Z ]+)-----[ \t]*\r?\n(?P<inside>.*?)^-----END \1-----",
@@ -107,3 +115,71 @@ def primary_keys(data: bytes) -> dict[str, str]:
     if not found:
         raise ValueError("holds no OpenPGP public key")
     return found
+
+
+def before_retirement(data: bytes, key: str) -> tuple[tuple[datetime, ...], bytes]:
+    """When a key and its subkeys were revoked, and the data without those revocations.
+
+    Nothing here is verified: that a key is revoked is for gpg to say. A revocation that is
+    no genuine one can only be refused here, or bring the date forward.
+
+    Raises:
+        ValueError: a revocation is damaged, or does not say that nobody stole the key.
+    """
+    since: list[datetime] = []
+    kept: list[bytes] = []
+    primary = ""
+    for tag, body, raw in _with_raw(data):
+        if tag == PUBLIC_KEY:
+            primary = fingerprint(body)
+        revokes = tag == SIGNATURE and len(body) > 1 and body[1] in _REVOCATIONS
+        # A certificate by itself, without the key before it, may be for any key.
+        if not revokes or primary not in ("", key):
+            kept.append(raw)
+            continue
+        created, reason = _revocation(body)
+        if reason not in _RETIRED:
+            raise ValueError("revoked for another reason than that it was retired")
+        since.append(created)
+    return tuple(since), b"".join(kept)
+
+
+def _with_raw(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    at = 0
+    for tag, body in packets(data):
+        _, start, size = _head(data, at)
+        yield tag, body, data[at : start + size]
+        at = start + size
+
+
+def _revocation(body: bytes) -> tuple[datetime, int | None]:
+    """When a revocation was made, and the code of its reason if it gives one."""
+    if body[:1] != b"\x04":
+        raise ValueError("a revocation of another version than 4")
+    size = int.from_bytes(body[4:6], "big")
+    created, reason = None, None
+    for kind, value in _subpackets(body[6 : 6 + size]):
+        if kind == _CREATED and len(value) == 4:
+            created = datetime.fromtimestamp(int.from_bytes(value, "big"), UTC)
+        elif kind == _REASON and value:
+            reason = value[0]
+    if created is None:
+        raise ValueError("a revocation without a date")
+    return created, reason
+
+
+def _subpackets(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(data):
+        first = data[at]
+        if first < 192:
+            size, start = first, at + 1
+        elif first < 255:
+            low = int.from_bytes(data[at + 1 : at + 2], "big")
+            size, start = ((first - 192) << 8) + low + 192, at + 2
+        else:
+            size, start = int.from_bytes(data[at + 1 : at + 5], "big"), at + 5
+        if not size or start + size > len(data):
+            raise ValueError("a revocation is damaged")
+        yield data[start] & 0x7F, data[start + 1 : start + size]
+        at = start + size

@@ -27,7 +27,7 @@ from secureload.flow import (
 from secureload.signatures import chain, folder, gpg, ssh
 from secureload.signatures.gitobjects import MalformedObjectError, Tag, parse_tag
 from secureload.signatures.gitstore import AbsentCommitError, GitStore, NoGitHereError
-from secureload.signatures.kinds import WRONG, Clock, Judgement, Seen, judged_with_memory
+from secureload.signatures.kinds import WRONG, Clock, Judgement, Memory, judged_with_memory
 from secureload.signatures.trust import TrustRoots
 
 _KINDS = (gpg.SIGNATURE, ssh.SIGNATURE)
@@ -45,14 +45,14 @@ def attest(
     *,
     now: Clock | None = None,
     offline: bool = False,
-    seen: Seen | None = None,
+    seen: Memory | None = None,
 ) -> Attestation:
     """Say who signed a listing's commit, and which blobs that commit holds.
 
     Raw objects are fetched into `workdir`, every id is recomputed here, and the listing is
     compared with the tree. `now` is the clock expiry is judged by (None: the machine's). A
     tag that the caller asked for is judged beside the commit it names. `seen` tells when a
-    signature was first met; with it, a key that has expired since does not count against one.
+    signature was first met; with it, a key that ended since need not count against one.
 
     Raises:
         SourceError: the network failed, or the repository may not be read.
@@ -134,7 +134,7 @@ def bind(
     ignored: Iterable[str] = (),
     ignore_unsigned: bool = False,
     now: Clock | None = None,
-    seen: Seen | None = None,
+    seen: Memory | None = None,
 ) -> Attestation:
     """Carry the chain on to the bytes in quarantine, one file after another.
 
@@ -237,7 +237,7 @@ class _Ask:
     trust: TrustRoots
     repository: str
     moment: datetime | None
-    seen: Seen | None
+    seen: Memory | None
 
     def judge(self, payload: bytes, signature: bytes | None) -> Judgement:
         if signature is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,58 @@ def test_another_signature_of_the_expired_key_is_not_the_one_met(site: Site) -> 
 
     verdict = site.refused(SIGNED + "first-seen}", PAST)
     assert "expired-key" in str(verdict.reasons[0])
+
+
+# -- keys that were withdrawn since --------------------------------------------------------
+
+REVOCABLE = "identity: {absent: deny, unknownKey: deny, revokedKey: "
+OLD = replace(keys.openpgp("old", old=True), at="20200501T000000")
+RETIRED_ON = "20200701T000000"
+STOLEN, SUPERSEDED, UNUSED, NO_REASON = 1, 2, 3, 0
+
+
+@pytest.mark.parametrize("reason", [SUPERSEDED, UNUSED])
+def test_a_signature_met_before_its_key_was_retired_counts_where_the_policy_says_so(
+    site: Site, reason: int
+) -> None:
+    site.repo.commit(models.safe(), sign=OLD)
+    site.admit(REVOCABLE + "first-seen}", OLD)
+    site.now = LATER
+    retired = keys.withdrawn(OLD, reason, RETIRED_ON)
+
+    site.admit(REVOCABLE + "first-seen}", retired)
+
+    (*_, last) = site.gate("").cache.decisions()
+    (signature,) = last.attestation.signatures
+    assert "was retired since, first seen here 2020-06-01" in signature.detail
+    verdict = site.refused(REVOCABLE + "deny}", retired)
+    assert "revoked-key" in str(verdict.reasons[0])
+
+
+@pytest.mark.parametrize("reason", [STOLEN, NO_REASON])
+def test_a_key_that_may_have_been_stolen_stays_revoked(site: Site, reason: int) -> None:
+    site.repo.commit(models.safe(), sign=OLD)
+    site.admit(REVOCABLE + "first-seen}", OLD)
+    site.now = LATER
+    verdict = site.refused(REVOCABLE + "first-seen}", keys.withdrawn(OLD, reason, RETIRED_ON))
+    assert "revoked-key" in str(verdict.reasons[0])
+
+
+@pytest.mark.parametrize("met", [datetime(2020, 7, 1, tzinfo=UTC), LATER])
+def test_a_signature_met_after_its_key_was_retired_does_not_count(
+    site: Site, met: datetime
+) -> None:
+    site.repo.commit(models.safe(), sign=OLD)
+    site.now = met
+    retired = keys.withdrawn(OLD, SUPERSEDED, RETIRED_ON)
+    for _ in range(2):
+        verdict = site.refused(REVOCABLE + "first-seen}", retired)
+        assert "revoked-key" in str(verdict.reasons[0])
+
+
+def test_one_revocation_for_a_theft_outweighs_another_for_retirement(site: Site) -> None:
+    site.repo.commit(models.safe(), sign=OLD)
+    site.admit(REVOCABLE + "first-seen}", OLD)
+    site.now = LATER
+    both = keys.withdrawn(keys.withdrawn(OLD, SUPERSEDED, RETIRED_ON), STOLEN, RETIRED_ON)
+    assert "revoked-key" in str(site.refused(REVOCABLE + "first-seen}", both).reasons[0])

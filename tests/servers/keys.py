@@ -140,6 +140,24 @@ def openpgp(
     )
 
 
+@functools.cache
+def withdrawn(key: OpenPGPKey, reason: int, at: str) -> OpenPGPKey:
+    """The same key with a revocation: for gpg's reason (0 none, 1 stolen, 2 superseded, 3 unused).
+
+    `at` is the revocation's date, as gpg's --faked-system-time.
+    """
+    answers = f"y\n{reason}\n\ny\n".encode()
+    clock = ["--faked-system-time", f"{at}!"]
+    asked = ["--no-tty", "--command-fd", "0", "--pinentry-mode", "loopback", "--passphrase", ""]
+    command = ["gpg", "--homedir", str(_home()), *clock, *asked, "--gen-revoke", key.fingerprint]
+    certificate = _run(*command, stdin=answers)
+    other = _home(f"gpg-{key.fingerprint[-8:]}-{reason}-{at}")
+    for part in (key.public.encode(), certificate):
+        _gpg("--import", stdin=part, home=other)
+    public = _gpg("--armor", "--export", key.fingerprint, home=other)
+    return replace(key, public=public.decode())
+
+
 @dataclass(frozen=True, kw_only=True)
 class SSHKey:
     """An SSH key; `fingerprint` reads `SHA256:...`, as ssh-keygen prints it."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -57,3 +58,60 @@ def test_a_cut_key_is_never_a_traceback(data: st.DataObject) -> None:
 
     with contextlib.suppress(ValueError):
         assert set(packets.primary_keys(part)) == {keys.openpgp("alice").fingerprint}
+
+
+# -- revocations ---------------------------------------------------------------------------
+
+WITHDRAWN_ON = "20200701T000000"
+
+
+def withdrawn(name: str, reason: int) -> tuple[keys.OpenPGPKey, bytes]:
+    key = keys.openpgp(name, old=True)
+    return key, packets.dearmor(keys.withdrawn(key, reason, WITHDRAWN_ON).public.encode())
+
+
+def test_a_key_that_nobody_revoked_is_as_it_was() -> None:
+    key = keys.openpgp("old", old=True)
+    data = packets.dearmor(key.public.encode())
+    assert packets.before_retirement(data, key.fingerprint) == ((), data)
+
+
+@pytest.mark.parametrize("reason", [2, 3])
+def test_a_retired_key_comes_back_as_it_was_before(reason: int) -> None:
+    key, data = withdrawn("old", reason)
+    since, before = packets.before_retirement(data, key.fingerprint)
+    assert since == (datetime(2020, 7, 1, tzinfo=UTC),)
+    assert before == packets.dearmor(key.public.encode())
+
+
+@pytest.mark.parametrize("reason", [0, 1])
+def test_a_key_revoked_otherwise_does_not(reason: int) -> None:
+    key, data = withdrawn("old", reason)
+    with pytest.raises(ValueError, match="another reason"):
+        packets.before_retirement(data, key.fingerprint)
+
+
+def test_another_keys_revocation_is_left_alone() -> None:
+    key, data = withdrawn("old", 2)
+    _, others = withdrawn("other", 1)
+    since, before = packets.before_retirement(data + others, key.fingerprint)
+    assert len(since) == 1
+    assert before.endswith(others)
+
+
+def test_a_certificate_by_itself_may_be_for_any_key() -> None:
+    key, data = withdrawn("old", 2)
+    alone = [raw for tag, body, raw in packets._with_raw(data) if body[1:2] == b"\x20"]
+    assert packets.before_retirement(alone[0], key.fingerprint)[1] == b""
+    assert packets.before_retirement(alone[0], "0" * 40)[1] == b""
+
+
+@pytest.mark.parametrize("at", [4, 5, 6])
+def test_a_damaged_revocation_is_an_error(at: int) -> None:
+    key, data = withdrawn("old", 2)
+    (raw,) = (raw for tag, body, raw in packets._with_raw(data) if body[1:2] == b"\x20")
+    start = raw.index(b"\x04\x20")
+    broken = bytearray(raw)
+    broken[start + at] ^= 0xFF
+    with pytest.raises(ValueError, match="revo"):
+        packets.before_retirement(bytes(broken), key.fingerprint)
