@@ -21,6 +21,7 @@ from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._keras import code_in
 from scanner.formats._view import View
 from scanner.formats.hidden_pickle import LARGEST, hidden
+from scanner.quiet import starting_nothing
 from scanner.reader import Blob, UnpackError, collect
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -48,7 +49,8 @@ def recognise(blob: Blob) -> bool:
 
 def read(blob: Blob) -> Read:
     """Yield what leads out of the file and what would run."""
-    import h5py
+    with starting_nothing():
+        import h5py
 
     if blob.head(8) != _MAGIC:
         yield blob.problem("prepended-data", "a user block lies before the HDF5 signature")

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from scanner.quiet import starting_nothing
 from secureload.convert.frameworks import from_tensorflow, lay_out
 from secureload.convert.weights import Converter, Opened, Storage, Tensor, Weights
 from secureload.errors import ConversionError
@@ -44,7 +45,8 @@ def read(file: Opened) -> Weights:
     Raises:
         ConversionError: the file is damaged, or holds what is no plain array.
     """
-    import h5py
+    with starting_nothing():
+        import h5py
 
     try:
         # h5py opens by name; this name is the very file that is open already.

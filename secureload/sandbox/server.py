@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 
 from scanner.engine import prepare
+from scanner.quiet import starting_nothing
 from secureload.sandbox import lockdown
 from secureload.sandbox.conversions import FolderConversion, PathConversion, Proving
 from secureload.sandbox.jobs import Job, Scanning
@@ -74,7 +75,7 @@ class Server:
     def _turn(self, woken: int) -> bool:
         events = self._events.select(0 if self._later else None)
         if not events:
-            with contextlib.suppress(ImportError):
+            with contextlib.suppress(ImportError), starting_nothing():
                 importlib.import_module(self._later.pop(0))
             if not self._later:
                 gc.freeze()
