@@ -29,6 +29,7 @@ from secureload.signatures import TrustRoots, attest, bind
 from secureload.signatures.gitstore import GitStore
 from secureload.sources.local import commit_of
 from tests.builders import model_signatures as made
+from tests.builders.sigstore import Sigstore
 from tests.secureload.signatures.helpers import FILES, Case
 from tests.secureload.signatures.test_verify import CASES, git_verifies
 
@@ -97,7 +98,7 @@ def model_case(folder: Path, runs: int) -> dict[str, tuple[str, Took]]:
         claims=tuple(claims),
     )
     snapshot = Snapshot(listing=listing, root=root, files=stored)
-    own, sigstore = made.certificate("own", made.key("own")), made.Sigstore()
+    own, sigstore = made.certificate("own", made.key("own")), Sigstore()
     cases = {
         "model, key": (made.public_pem(made.key()), made.bundle(made.over(files), made.key()), {}),
         "model, certificate": (
