@@ -24,6 +24,9 @@ from tests.secureload.registry import timm_side
 from tests.servers.hub import LocalHub
 from tests.servers.repos import PublishedRepo
 
+# One program walks through all doors before the first cell is read.
+pytestmark = pytest.mark.timeout(900)
+
 PROGRAMS = Path(__file__).parent / "programs"
 WEIGHTS = {
     "bert": ("model.safetensors", "pytorch_model.bin"),
@@ -37,9 +40,10 @@ HUB_DOORS = (
     *("bert:snapshot_download", "weights:snapshot_download-local_dir"),
     *("weights:hf_hub_download", "weights:hf_hub_download-local_dir", "weights:HfApi"),
     *("weights:HfFileSystem", "weights:model_info"),
-    *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel"),
+    *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel", "ddpm:DDPMPipeline", "ddpm:AutoModel"),
     "st:SentenceTransformer",
     *("lora:PeftModel", "lora:AutoModel", "lora:AutoPeftModel"),
+    *("lora:load_adapter", "lora:PeftModel.load_adapter"),
     *TIMM_HUB,
 )
 LOCAL_DOORS = (*LOCAL, *TIMM_LOCAL)

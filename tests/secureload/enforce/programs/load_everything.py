@@ -64,7 +64,21 @@ def doors() -> dict[str, Callable[[str], str]]:
     def api(reference: str) -> str:
         return digest_of(hub.HfApi().hf_hub_download(reference, "model.safetensors"))
 
+    def put_onto(reference: str) -> str:
+        model = transformers.AutoModel.from_pretrained("org/safe-bert")
+        model.load_adapter(reference)
+        return outputs.of_bert(model)
+
+    def added(reference: str) -> str:
+        base = transformers.AutoModel.from_pretrained("org/safe-bert")
+        model = peft.PeftModel.from_pretrained(base, "org/safe-lora")
+        model.load_adapter(reference, "another")
+        model.set_adapter("another")
+        return outputs.of_bert(model)
+
     unet = diffusers.UNet2DModel.from_pretrained
+    any_part = diffusers.AutoModel.from_pretrained
+    ddpm = diffusers.DDPMPipeline.from_pretrained
     return {
         "bert:AutoModel": outputs.bert,
         "bert:BertModel": lambda r: outputs.of_bert(transformers.BertModel.from_pretrained(r)),
@@ -79,10 +93,14 @@ def doors() -> dict[str, Callable[[str], str]]:
         "weights:model_info": with_model_info,
         "ddpm:DiffusionPipeline": outputs.pipeline,
         "ddpm:UNet2DModel": lambda r: outputs.of_unet(unet(r, subfolder="unet")),
+        "ddpm:DDPMPipeline": lambda r: outputs.of_unet(ddpm(r).unet),
+        "ddpm:AutoModel": lambda r: outputs.of_unet(any_part(r, subfolder="unet")),
         "st:SentenceTransformer": outputs.sentence_transformer,
         "lora:PeftModel": lambda r: outputs.adapter("org/safe-bert", r),
         "lora:AutoModel": lambda r: outputs.of_bert(transformers.AutoModel.from_pretrained(r)),
         "lora:AutoPeftModel": auto_peft,
+        "lora:load_adapter": put_onto,
+        "lora:PeftModel.load_adapter": added,
     }
 
 
@@ -129,7 +147,9 @@ SEVEN = {"num_classes": 7}
 
 LOCAL = (
     *("bert:AutoModel", "bert:BertModel", "bert:pipeline"),
-    *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel", "st:SentenceTransformer", "lora:PeftModel"),
+    *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel", "ddpm:DDPMPipeline", "ddpm:AutoModel"),
+    *("st:SentenceTransformer", "lora:PeftModel", "lora:load_adapter"),
+    "lora:PeftModel.load_adapter",
 )
 """The doors that also take a folder."""
 
