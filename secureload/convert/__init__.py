@@ -26,7 +26,6 @@ __all__ = [
     "convert",
     "convert_path",
     "verify_conversion",
-    "version",
 ]
 
 Progress = Callable[[str, int, int], None]
