@@ -72,7 +72,9 @@ def nginx(folder: Path, file: Path) -> Iterator[str]:
     config.write_text(
         f"worker_processes 2; pid {folder}/pid; error_log {folder}/error.log; daemon off;\n"
         "user root; events { worker_connections 2048; }\n"
-        f"http {{ access_log off; sendfile on; tcp_nopush on; client_body_temp_path {folder}/b;\n"
+        f"http {{ access_log off; sendfile on; tcp_nopush on;\n"
+        f"client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;\n"
+        f"fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n"
         f"server {{ listen 127.0.0.1:{port}; root {folder}/root;\n"
         "keepalive_requests 1000000; } }\n"
     )

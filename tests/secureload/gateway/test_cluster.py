@@ -31,7 +31,7 @@ from tests.servers.worker import is_alive
 
 _OURS = ("SECURELOAD_", "HF_", "HUGGINGFACE_", "TRANSFORMERS_")
 _WORKER = (
-    *("--workers", "1", "--lease", "3", "--grace", "0"),
+    *("--workers", "1", "--lease", "6", "--grace", "0"),
     *("--log-format", "json"),
 )
 
