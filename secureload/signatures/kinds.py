@@ -91,15 +91,17 @@ def judged_with_memory(
     if seen is None:
         return judged
     first = seen.first(hashlib.sha256(signature).hexdigest())
-    before, ended = None, ""
-    if judged.status is SignatureStatus.EXPIRED_KEY and seen.expired:
-        before, ended = trust, "has expired since"
-    elif judged.status is SignatureStatus.REVOKED_KEY and seen.retired:
-        before, ended = _before_retirement(kind, trust, judged.signer, first), "was retired since"
-    if before is None:
-        return judged
-    then = kind.check(payload, signature, before, repository, first)
-    if then.status is not SignatureStatus.VERIFIED:
+    then, ended = judged, ""
+    if then.status is SignatureStatus.EXPIRED_KEY and seen.expired:
+        ended = "has expired since"
+        then = kind.check(payload, signature, trust, repository, first)
+    if then.status is SignatureStatus.REVOKED_KEY and seen.retired:
+        before = _before_retirement(kind, trust, then.signer, first)
+        if before is not None:
+            ended = "was retired since"
+            moment = first if seen.expired else now
+            then = kind.check(payload, signature, before, repository, moment)
+    if not ended or then.status is not SignatureStatus.VERIFIED:
         return judged
     return replace(then, detail=f"{then.detail}; the key {ended}, first seen here {first:%Y-%m-%d}")
 

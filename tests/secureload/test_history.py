@@ -236,3 +236,24 @@ def test_one_revocation_for_a_theft_outweighs_another_for_retirement(site: Site)
     site.now = LATER
     both = keys.withdrawn(keys.withdrawn(OLD, SUPERSEDED, RETIRED_ON), STOLEN, RETIRED_ON)
     assert "revoked-key" in str(site.refused(REVOCABLE + "first-seen}", both).reasons[0])
+
+
+def test_a_retired_key_that_has_expired_as_well_needs_both(site: Site) -> None:
+    site.repo.commit(models.safe(), sign=PAST)
+    site.admit(REVOCABLE + "first-seen}", PAST)
+    site.now = LATER
+    retired = keys.withdrawn(PAST, SUPERSEDED, RETIRED_ON)
+    for half in (REVOCABLE + "first-seen}", SIGNED + "first-seen}"):
+        assert site.refused(half, retired).rules == {"identity"}
+    site.admit(REVOCABLE + "first-seen, expiredKey: first-seen}", retired)
+
+
+@pytest.mark.parametrize("reason", [STOLEN, NO_REASON])
+@pytest.mark.parametrize("expired", ["first-seen", "deny"])
+def test_expiry_hides_no_theft(site: Site, reason: int, expired: str) -> None:
+    site.repo.commit(models.safe(), sign=PAST)
+    site.admit(REVOCABLE + f"first-seen, expiredKey: {expired}}}", PAST)
+    site.now = LATER
+    stolen = keys.withdrawn(PAST, reason, RETIRED_ON)
+    verdict = site.refused(REVOCABLE + f"first-seen, expiredKey: {expired}}}", stolen)
+    assert verdict.rules == {"identity"}
