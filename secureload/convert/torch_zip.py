@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from scanner.pickles.machine import interpret
@@ -11,7 +12,7 @@ from scanner.zips import STORED, Directory, Member, looks_like_zip, read_directo
 from secureload.convert.copy import Record
 from secureload.convert.state import name_state
 from secureload.convert.torch_pickle import accept, checkpoints, make_tensors, unused_note
-from secureload.convert.weights import Converter, Opened, Storage, Weights
+from secureload.convert.weights import Converter, Opened, Storage, Tensor, Weights
 from secureload.errors import ConversionError
 
 _PICKLE = "data.pkl"
@@ -94,13 +95,26 @@ def _read(file: Opened, data: mmap.mmap) -> Weights:
         converter=CONVERTER.id,
         tensors=tensors,
         records=tuple(
-            Record(label=m.name, begin=m.data_offset, end=m.data_offset + m.size, crc=m.crc)
-            for m in members.values()
+            Record(label=label, begin=m.data_offset, end=m.data_offset + m.size, crc=m.crc)
+            for label, m in _with_labels(members.values(), tensors)
             if m.crc
         ),
         values=named.values,
         notes=(*notes, *unused_note(stored, tensors)),
     )
+
+
+def _with_labels(
+    members: Iterable[Member], tensors: Iterable[Tensor]
+) -> Iterator[tuple[str, Member]]:
+    """Each member with what messages call it: its name, and a tensor that it holds."""
+    held: dict[str, list[str]] = {}
+    for tensor in tensors:
+        held.setdefault(tensor.storage.label, []).append(tensor.name)
+    for member in members:
+        names = held.get(member.name, [])
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"{member.name} (tensor {names[0]!r}{more})" if names else member.name, member
 
 
 def _pickles(directory: Directory) -> list[Member]:

@@ -49,7 +49,15 @@ def test_a_flipped_bit_in_a_storage(source: Path) -> None:
     offset, _ = member_offset(source, "data/0")
     flip(source, offset + 7)
     torch.load(source, weights_only=True)  # torch does not notice
-    refused(source, "data/0", "CRC")
+    refused(source, "data/0", "CRC", "tensor 'weight'")
+
+
+def test_a_flipped_bit_that_tied_tensors_share(tmp_path: Path) -> None:
+    shared = torch.arange(6.0)
+    (tmp_path / "in").mkdir()
+    source = save({"one": shared, "two": shared}, tmp_path / "in" / "tied.bin")
+    offset, _ = member_offset(source, "data/0")
+    refused(flip(source, offset), "data/0", "tensor 'one' and 1 more")
 
 
 def test_a_flipped_bit_in_the_pickle(source: Path) -> None:
