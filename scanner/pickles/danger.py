@@ -326,6 +326,11 @@ def may_act(module: str) -> bool:
     return module.partition(".")[0] in _ROOTS
 
 
+def is_fatal(attribute: str) -> bool:
+    """Whether an attribute of this name means one dangerous thing, whatever has it."""
+    return attribute in _FATAL_WORDS
+
+
 def only_python2(module: str) -> bool:
     """Whether this is the name of a module that Python 3 has not."""
     return module in _PYTHON2

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from scanner.patterns import pattern
+from scanner.pickles import danger
 from scanner.pickles.dtypes import array_state, is_dtype
 from scanner.pickles.values import (
     Call,
@@ -106,10 +107,18 @@ def resolved(value: Value) -> Value:
     if isinstance(value, Call) and isinstance(value.args, tuple):
         match value.args:
             case (Global() as owner, str(name)) if is_made_by(value, *_GETATTR):
-                return Global(owner.module, f"{owner.name}.{name}")
+                return _member(owner, name)
             case (str(name),) if is_made_by(value, "dill._dill._load_type") and name in _TYPES:
                 return Global("builtins", name)
     return value
+
+
+def _member(owner: Global, name: str) -> Global:
+    """The attribute of a class by its qualified name; names of Python 2 alone are mapped."""
+    module, qualified = owner.module, owner.name
+    if danger.only_python2(module):
+        module, qualified = danger.canonical(module, qualified)
+    return Global(module, f"{qualified}.{name}")
 
 
 _GETATTR: Final = ("builtins.getattr", "__builtin__.getattr")
@@ -131,11 +140,6 @@ def inside(args: Args, allow: Allowlist) -> str | None:
 
 
 _LEADS_OUT: Final = pattern(r"^/|//|\\|\.\.")
-
-
-def never(args: Args, allow: Allowlist) -> str | None:
-    """No arguments are harmless: the name alone is."""
-    return "what it makes would be called with arguments that nobody reviewed"
 
 
 def nothing(args: Args, allow: Allowlist) -> str | None:
@@ -217,23 +221,13 @@ _EXPONENT: Final = pattern(r"[eE][+-]?[0-9_]{4}")
 def enum_member(args: Args, allow: Allowlist) -> str | None:
     """(enumeration, member's name), as Python 3.11 pickles one; or a method that is listed."""
     match args:
-        case (Global() as owner, str(name)) if allow.entry(owner.module, f"{owner.name}.{name}"):
+        case (Global() as owner, str(name)) if allow.judge_import(_member(owner, name)) is None:
             return None
         case (Global() as owner, str(name)) if name.isidentifier() and not name.startswith("_"):
             if allow.kind(owner) == "enum":
                 return None
             return "the class is not on the list of enumerations"
     return "it is harmless only to name the member of a known enumeration"
-
-
-def factory(args: Args, allow: Allowlist) -> str | None:
-    """A plain container type as default factory, and perhaps the contents."""
-    made = resolved(args[0]) if args else None
-    if made is not None and not (
-        isinstance(made, Global) and allow.kind(made) in ("container", "scalar")
-    ):  # fmt: skip
-        return "its factory is not a plain container type"
-    return containers(args[1:], allow)
 
 
 def reconstructor(args: Args, allow: Allowlist) -> str | None:

@@ -4,10 +4,11 @@ Why it matters
     From any object a few attributes lead to every other: a resolver turns harmless globals
     into dangerous ones, with names that stand in strings.
 Fires on
-    `builtins.getattr`, `operator.attrgetter`, `operator.methodcaller`, `functools.partial`,
-    `functools.reduce`, and dotted names that pass through `__globals__` and its kin.
+    `operator.call`, `builtins.vars`, `inspect.getattr_static`, and dotted names that pass
+    through `__globals__` and its kin.
 Stays quiet on
-    `getattr` that names a member of a listed enumeration, as Python 3.11 pickles one.
+    names that are harmless until they are called (`getattr`, `attrgetter`, `partial`, `max`,
+    `map`): `unlisted-call` judges their calls.
 Remedy
     Ask the publisher for safetensors; where the object is an enumeration of a library you
     trust, admit its class.

@@ -6,9 +6,12 @@ Why it matters
 Fires on
     a listed name with other arguments than those it is listed with (`getattr` on anything
     but an enumeration), and calls of what another call gave back. Critical where the callee
-    is known to be dangerous, but for `getattr` of a plain attribute and `partial` of a
-    function of which nothing dangerous is known.
+    is known to be dangerous, but for `getattr` of a plain attribute, `partial` of a function
+    of which nothing dangerous is known, and `attrgetter` or `methodcaller` that keeps one
+    plain name and is not called in turn.
 Stays quiet on
+    functions that an object keeps and nothing calls (`max`, `itemgetter(0)`, a `partial` of
+    them);
     calls whose callee is reported by name already: the import says it all.
 Remedy
     Ask for safetensors; refuse the file where a resolver (`getattr`, `attrgetter`) is called.
@@ -36,9 +39,10 @@ def check(fact: CallFact) -> Iterator[Message]:
         if default_allowlist().judge_import(function) is not None:
             return
         known = danger.effect(function.module, function.name)
+        mild = known is None or _plain(function, fact.args) or _waits(function, fact.args)
         yield Message(
             text=f"`{fact.callee}` is called, but {fact.objection}",
-            severity=Severity.HIGH if known is None or _plain(function, fact.args) else CRITICAL,
+            severity=Severity.HIGH if mild else CRITICAL,
             evidence=evidence,
         )
         return
@@ -71,6 +75,20 @@ def _plain(function: Global, args: Value) -> bool:
         and "__" not in name
         and danger.effect(owner.module, f"{owner.name}.{name}") is None
     )
+
+
+def _waits(function: Global, args: Value) -> bool:
+    """Whether it keeps one plain attribute's or method's name, to be looked up later."""
+    match args:
+        case (str(name),) if function.module in ("operator", "_operator"):
+            return (
+                function.name in ("attrgetter", "methodcaller")
+                and name.isidentifier()
+                and not name.startswith("_")
+                and "__" not in name
+                and not danger.is_fatal(name)
+            )
+    return False
 
 
 def _resolved(function: Value) -> bool:

@@ -2,9 +2,15 @@
 
 from typing import Final
 
-from scanner.pickles import shapes
+from scanner.pickles import functions, shapes
 from scanner.pickles.allowlist import CALLED_ONLY, Entry
 from scanner.pickles.dtypes import array_state
+
+_OPERATORS: Final = (
+    "abs,add,and_,concat,contains,countOf,div,eq,floordiv,ge,getitem,gt,index,indexOf,inv,invert,"
+    "is_,is_not,le,length_hint,lshift,lt,matmul,mod,mul,ne,neg,not_,or_,pos,pow,rshift,sub,truediv,"
+    "truth,xor"
+)
 
 ENTRIES: Final = (
     (
@@ -58,7 +64,22 @@ ENTRIES: Final = (
     ),
     (
         "functools:partial",
-        Entry("keeps a function and arguments; who may call it is not reviewed", call=shapes.never),
+        Entry(
+            "keeps a listed function and arguments that are harmless for it; loading calls neither",
+            call=functions.partial, state=functions.partial_state,
+        ),
+    ),
+    (
+        "operator:itemgetter _operator:itemgetter",
+        Entry("indexes what it is given, by plain keys", call=functions.item_getter),
+    ),
+    (
+        "operator:attrgetter,methodcaller _operator:attrgetter,methodcaller",
+        Entry(
+            "is a name; what it makes looks attributes up, and is told",
+            call=functions.by_name,
+            kind=CALLED_ONLY,
+        ),
     ),
     (
         "copyreg:_reconstructor",
@@ -97,8 +118,8 @@ ENTRIES: Final = (
     (
         "collections:defaultdict",
         Entry(
-            "is a dict; its factory is a plain type, and loading never calls it",
-            call=shapes.factory,
+            "is a dict; its factory is a plain type or function, and loading never calls it",
+            call=functions.factory,
             items=True,
         ),
     ),
@@ -111,8 +132,25 @@ ENTRIES: Final = (
         Entry("copies one dict", call=shapes.containers, items=True, state=shapes.attributes),
     ),
     (
-        "builtins:len,hash,abs,round",
-        Entry("is a function of Python's that an object keeps; it may not be called"),
+        "builtins:len,hash,abs,round,max,min,sum,any,all,sorted,enumerate,zip,reversed,map,filter,"
+        "next,divmod,pow,chr,ord,bin,hex,oct,repr,ascii,isinstance,issubclass,callable "
+        "__builtin__:reduce,unichr itertools:imap,ifilter,izip "
+        "functools:reduce _functools:reduce "
+        "math:acos,acosh,asin,asinh,atan,atan2,atanh,cbrt,ceil,comb,copysign,cos,cosh,degrees,dist,"
+        "erf,erfc,exp,exp2,expm1,fabs,factorial,floor,fma,fmod,frexp,fsum,gamma,gcd,hypot,isclose,"
+        "isfinite,isinf,isnan,isqrt,lcm,ldexp,lgamma,log,log10,log1p,log2,modf,nextafter,perm,pow,"
+        "prod,radians,remainder,sin,sinh,sqrt,sumprod,tan,tanh,trunc,ulp "
+        "builtins:str.capitalize,str.casefold,str.count,str.endswith,str.find,str.isalnum,"
+        "str.isalpha,str.isascii,str.isdecimal,str.isdigit,str.isidentifier,str.islower,"
+        "str.isnumeric,str.isprintable,str.isspace,str.istitle,str.isupper,str.join,str.lower,"
+        "str.lstrip,str.partition,str.removeprefix,str.removesuffix,str.replace,str.rpartition,"
+        "str.rsplit,str.rstrip,str.split,str.splitlines,str.startswith,str.strip,str.swapcase,"
+        "str.title,str.upper,str.zfill",
+        Entry(
+            "is a function that an object keeps, and works on what it is given alone; "
+            "it may not be called",
+            kind=functions.FUNCTION,
+        ),
     ),
     (
         "collections:ChainMap",
@@ -148,9 +186,8 @@ ENTRIES: Final = (
         Entry("holds two numbers", new=shapes.nothing, state=shapes.plain_state),
     ),
     (
-        "_operator:add,sub,mul,truediv,floordiv,mod,neg,pos,abs,eq,ne,lt,le,gt,ge,and_,or_,xor "
-        "operator:add,sub,mul,div,truediv,floordiv,mod,neg,pos,abs,eq,ne,lt,le,gt,ge,and_,or_,xor",
-        Entry("is arithmetic; it may not be called"),
+        f"_operator:{_OPERATORS} operator:{_OPERATORS}",
+        Entry("is arithmetic or a comparison; it may not be called", kind=functions.FUNCTION),
     ),
     (
         "zoneinfo:ZoneInfo",
