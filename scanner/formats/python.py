@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from scanner.facts import CodeFact
 from scanner.formats import Format, Read
 from scanner.formats._text import first_word, is_legacy_text, is_text
+from scanner.formats._torch_package import HINT
 from scanner.patterns import pattern
 from scanner.pickles.danger import effect
 from scanner.reader import Blob
@@ -37,6 +38,7 @@ _SOURCE = pattern(
 _RUN_BY_CLASSES = frozenset(
     {"__init__", "__new__", "__init_subclass__", "__call__", "__prepare__", "__set_name__"}
 )
+_RUN_BY_UNPICKLING = frozenset({"__setstate__", "__setattr__", "__setitem__", "append", "extend"})
 _ACTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Call)
 
 
@@ -92,10 +94,12 @@ def read(blob: Blob) -> Read:
     if tree is None:
         yield CodeFact(where=blob.where(), language="python", detail="it does not parse here")
         return
-    names = tuple(sorted(set(_called(tree))))
+    owner, _, mentioned = blob.hint.partition(":")
+    names = tuple(sorted(set(_called(tree, frozenset(mentioned.split())))))
     imports = ", ".join(sorted(set(_imported(tree)))[:10])
     detail = f"imports {imports}" if imports else ""
-    yield CodeFact(where=blob.where(), language="python", names=names, detail=detail)
+    language = "interned-python" if owner == HINT else "python"
+    yield CodeFact(where=blob.where(), language=language, names=names, detail=detail)
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
@@ -106,7 +110,8 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield "." * node.level + (node.module or "")
 
 
-def _called(tree: ast.Module) -> Iterator[str]:
+def _called(tree: ast.Module, mentioned: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Names that are called at import, and where a pickle uses what it mentions."""
     aliases: dict[str, str] = {}
     functions: dict[str, list[ast.stmt]] = {}
     for node in ast.walk(tree):
@@ -123,15 +128,20 @@ def _called(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.ClassDef):
             # Making an instance or a subclass runs what the class says for it.
             for part in node.body:
-                if isinstance(part, ast.FunctionDef) and part.name in _RUN_BY_CLASSES:
+                if isinstance(part, ast.FunctionDef) and (
+                    part.name in _RUN_BY_CLASSES
+                    or (node.name in mentioned and part.name in _RUN_BY_UNPICKLING)
+                ):
                     functions.setdefault(node.name, []).extend(part.body)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
             for target in node.targets:
                 if isinstance(target, ast.Name):
                     aliases.setdefault(target.id, _dotted(node.value, aliases))
     guarded = not any(_renames(node) for node in ast.walk(tree))
-    entered: set[str] = set()
+    entered: set[str] = set(mentioned)
     pending: list[ast.AST] = [tree]
+    for name in mentioned:
+        pending.extend(functions.get(name, ()))
     while pending:
         node = pending.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):

@@ -10,9 +10,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from scanner.facts import CodeFact, Fact, MemberFact, PersistentIdFact, ProblemFact
+from scanner.facts import CodeFact, Fact, ImportFact, MemberFact, PersistentIdFact, ProblemFact
 from scanner.findings import Where
-from scanner.formats import Format, Read, distcp, tar
+from scanner.formats import Format, Read, _torch_package, distcp, tar
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._sevenzip import MAGIC as SEVENZIP
 from scanner.formats._sevenzip import packed_span
@@ -76,6 +76,8 @@ def _within(places: list[int], spans: list[tuple[int, int]]) -> bool:
 def _kind(directory: Directory) -> str:
     names = [member.name for member in directory.members]
     parts = {name.rpartition("/")[2] for name in names}
+    if _torch_package.extern(names) and not any(_is_root_pickle(name) for name in names):
+        return _torch_package.NAME
     if "data.pkl" in parts:
         code = any("/code/" in f"/{name}" for name in names)
         return "torchscript" if code or "constants.pkl" in parts else "torch-zip"
@@ -88,8 +90,13 @@ def _kind(directory: Directory) -> str:
     return "pt2" if "archive_format" in parts else "zip"
 
 
+def _is_root_pickle(name: str) -> bool:
+    """Whether `torch.load` takes it for the pickle of the archive."""
+    return name.count("/") == 1 and name.endswith("/data.pkl")
+
+
 def label(blob: Blob) -> str:
-    """`torch-zip`, `torchscript`, `pt2`, `npz`, `keras-zip` or `zip`."""
+    """`torch-zip`, `torchscript`, `torch-package`, `pt2`, `npz`, `keras-zip` or `zip`."""
     return _kind(read_directory(blob.data, members=blob.limits.members))
 
 
@@ -107,6 +114,11 @@ def read(blob: Blob) -> Read:
             message=problem.message,
             fatal=problem.fatal,
         )
+    names = [member.name for member in directory.members]
+    package = _torch_package.extern(names) is not None
+    outside = _outside(blob, directory) if package else ()
+    own = _torch_package.inside(_torch_package.modules(names), outside) if package else frozenset()
+    mentioned: set[str] = set()
     storages: dict[str, int] = {}
     rest: list[Member] = []
     for member in directory.members:
@@ -121,10 +133,21 @@ def read(blob: Blob) -> Read:
             continue
         if kind in ("torch-zip", "torchscript") and _is_pickle(member.name):
             yield from _torch_pickle(blob, member, kind, storages)
+        elif package and _may_be_packaged(blob, member):
+            for fact in _torch_pickle(blob, member, _torch_package.NAME, storages):
+                if isinstance(fact, ImportFact) and fact.module in own and fact.name:
+                    mentioned.update(fact.name.split("."))
+                if not _torch_package.is_own(fact, own):
+                    yield fact
         else:
             rest.append(member)
     if kind == "torchscript":
         yield CodeFact(where=blob.where(), language="torchscript")
+    if package:
+        yield CodeFact(
+            where=blob.where(), language=_torch_package.NAME, names=tuple(sorted(own)),
+            detail=" ".join(outside),
+        )  # fmt: skip
     there = {member.name.rpartition("/")[2] for member in directory.members}
     for key in [key for key in storages if key not in there][:1]:
         yield blob.problem("incomplete", f"no member has the storage {key[:100]!r}", fatal=True)
@@ -133,8 +156,12 @@ def read(blob: Blob) -> Read:
         if member.name in numbers:
             continue
         folder, _, key = member.name.rpartition("/")
-        in_data = folder.rpartition("/")[2] in ("data", "constants")
-        if kind in ("torch-zip", "torchscript") and in_data and key in storages:
+        packed = package and folder.partition("/")[2] == ".data" and key.endswith(".storage")
+        in_data = packed or (
+            kind in ("torch-zip", "torchscript")
+            and folder.rpartition("/")[2] in ("data", "constants")
+        )
+        if in_data and key in storages:
             if storages[key] < 0 or member.compressed_size == storages[key]:
                 continue
             yield ProblemFact(
@@ -142,10 +169,35 @@ def read(blob: Blob) -> Read:
                 kind="size-mismatch",
                 message=f"a storage of {member.compressed_size} bytes, {storages[key]} declared",
             )
-        raw = kind in ("torch-zip", "torchscript") and in_data and key.isdigit()
+        raw = in_data and key.removesuffix(".storage").isdigit()
         script = kind == "torchscript" and "/code/" in f"/{member.name}"
         hint = "raw" if raw else "torchscript" if script else ""
+        if package and member.name.endswith(".py"):
+            hint = f"{_torch_package.HINT}:{' '.join(sorted(mentioned))}"
         yield from _member(blob, member, hint=hint)
+
+
+def _outside(blob: Blob, directory: Directory) -> tuple[str, ...]:
+    """The modules that a package imports from the machine, in order of its list."""
+    for member in directory.members:
+        if _torch_package.extern([member.name]):
+            opened = _open(blob, member)
+            if not isinstance(opened, ProblemFact):
+                return tuple(bytes(opened[0]).decode("utf-8", "replace").split())
+    return ()
+
+
+def _may_be_packaged(blob: Blob, member: Member) -> bool:
+    """Whether a member of a package begins as its pickles do; its source and numbers do not."""
+    path = member.name.partition("/")[2]
+    if path.startswith(".data/") or path.endswith(".py"):
+        return False
+    if member.method == STORED:
+        head = bytes(blob.data[member.data_offset : member.data_offset + 2])
+    else:
+        opened = _open(blob, member)
+        head = b"" if isinstance(opened, ProblemFact) else bytes(opened[0][:2])
+    return len(head) == 2 and head[0] == 0x80 and head[1] <= 5
 
 
 def _numbers(blob: Blob, members: list[Member]) -> set[str]:
@@ -195,10 +247,11 @@ def _torch_pickle(
     yield from problems
 
     def note(pid: Value, offset: int) -> tuple[str | None, Value]:
-        objection, value = torch_ids(pid, offset)
+        package = kind == _torch_package.NAME
+        objection, value = (_torch_package.persistent if package else torch_ids)(pid, offset)
         if objection is None and isinstance(pid, tuple) and len(pid) > 2:
             key = pid[2].decode("latin-1") if isinstance(pid[2], bytes) else str(pid[2])
-            storages[key] = _nbytes(pid)
+            storages[_torch_package.storage(key) if package else key] = _nbytes(pid)
         return objection, value
 
     inner = blob.inner(data, member.name)

@@ -66,17 +66,21 @@ def dangerous(name: str) -> bool:
 
 def check(fact: CodeFact) -> Iterator[Message]:
     """Yield one message for the code."""
-    if fact.language == "torchscript":
+    if fact.language in ("torchscript", "torch-package"):
         return
     names = ", ".join(fact.names[:5])
     about = f" ({fact.detail})" if fact.detail else ""
     text = f"{fact.language} code{': ' + names if names else ''}{about}"
     severity = Severity.HIGH if fact.language in _HIGH else Severity.MEDIUM
     called = [name for name in fact.names if dangerous(name)]
-    if fact.language == "python" and set(called) <= _OWN_DATA:
+    python = fact.language in ("python", "interned-python")
+    if python and set(called) <= _OWN_DATA:
         # A script that unpickles a file, which is examined by itself, is code like any other.
         called = []
-    if fact.language == "python" and called:
+    if fact.language == "interned-python" and not called:
+        # That the package holds source is told once, of the whole archive.
+        return
+    if python and called:
         severity = Severity.CRITICAL
         text = f"Python that calls {', '.join(called[:5])} while it is imported"
     if fact.language == "yaml-object":
