@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scanner.formats import recognised
 from scanner.formats.pickle import allowed
-from scanner.formats.zip import _is_pickle, _open
+from scanner.formats.zip import _is_pickle, _may_be_packaged, _open
 from scanner.frozen import dataclass
 from scanner.limits import LIMITS, Limits
 from scanner.pickles.explain import Line, program
@@ -100,7 +100,8 @@ def _zipped(blob: Blob, kind: str, most: int) -> Iterator[Program]:
             yield Program(member=opened.where.member, problem=opened.message)
             continue
         inner = blob.inner(opened[0], member.name)
-        if torch and _is_pickle(member.name):
+        packaged = kind == "torch-package" and _may_be_packaged(blob, member)
+        if packaged or (torch and _is_pickle(member.name)):
             yield _program(inner, most, "torch", torchscript=kind == "torchscript")
         else:
             yield from _programs(inner, most)

@@ -128,15 +128,18 @@ def _called(tree: ast.Module, mentioned: frozenset[str] = frozenset()) -> Iterat
         elif isinstance(node, ast.ClassDef):
             # Making an instance or a subclass runs what the class says for it.
             for part in node.body:
-                if isinstance(part, ast.FunctionDef) and (
-                    part.name in _RUN_BY_CLASSES
-                    or (node.name in mentioned and part.name in _RUN_BY_UNPICKLING)
-                ):
+                if isinstance(part, ast.FunctionDef) and part.name in _RUN_BY_CLASSES:
                     functions.setdefault(node.name, []).extend(part.body)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
             for target in node.targets:
                 if isinstance(target, ast.Name):
                     aliases.setdefault(target.id, _dotted(node.value, aliases))
+    mentioned = _with_bases(tree, mentioned)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name in mentioned:
+            for part in node.body:
+                if isinstance(part, ast.FunctionDef) and part.name in _RUN_BY_UNPICKLING:
+                    functions.setdefault(node.name, []).extend(part.body)
     guarded = not any(_renames(node) for node in ast.walk(tree))
     entered: set[str] = set(mentioned)
     pending: list[ast.AST] = [tree]
@@ -170,6 +173,23 @@ def _called(tree: ast.Module, mentioned: frozenset[str] = frozenset()) -> Iterat
                 entered.add(local)
                 pending.extend(functions[local])
         pending.extend(ast.iter_child_nodes(node))
+
+
+def _with_bases(tree: ast.Module, mentioned: frozenset[str]) -> frozenset[str]:
+    """The mentioned names, and the classes of this file that those of them inherit from."""
+    bases = {
+        node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    reached: set[str] = set()
+    pending = list(mentioned)
+    while pending:
+        name = pending.pop()
+        if name not in reached:
+            reached.add(name)
+            pending.extend(bases.get(name, ()))
+    return frozenset(reached)
 
 
 def _renames(node: ast.AST) -> bool:

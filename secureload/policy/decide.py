@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _PICKLED = (
     "pickle", "torch-zip", "torch-legacy", "torch-tar", "torchscript", "torch-distributed",
-    "joblib", "dill",
+    "torch-package", "joblib", "dill",
 )  # fmt: skip
 """Formats that are pickles, or carry the one that builds their content."""
 

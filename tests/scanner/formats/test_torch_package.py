@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from scanner.explain import explain
 from scanner.formats import _torch_package
 from tests.builders.gadgets import call, glob, pickled
 from tests.scanner.told import MALICIOUS, SHELL, SUSPICIOUS, rules, tell
@@ -89,6 +90,14 @@ def test_a_package_is_suspicious_and_told_once(package: bytes) -> None:
     assert "`torch`" in finding.message
 
 
+def test_its_pickles_are_explained_with_their_storages(tmp_path: Path, net: Any) -> None:
+    (tmp_path / "kept.pt").write_bytes(exported_tensors(tmp_path, net.Net().state_dict()))
+    shown = [one for one in explain(tmp_path / "kept.pt") if one.lines]
+
+    assert [one.member for one in shown] == ["state/model/state.pkl"]
+    assert shown[0].allowed
+
+
 def test_tensors_alone_in_a_package_are_suspicious(tmp_path: Path, net: Any) -> None:
     result = told(exported_tensors(tmp_path, net.Net().state_dict()))
 
@@ -126,9 +135,11 @@ def test_a_hostile_pickle_is_malicious(package: bytes, member: str, payload: byt
         "import os\ndef helper(*args):\n    os.system('true')\n",
         "import os\ndef helper(*args):\n    inner()\ndef inner():\n    os.system('true')\n",
         "import os\nclass helper:\n    def __setstate__(self, state):\n        os.system('true')\n",
+        "import os\nclass Base:\n    def __setstate__(self, state):\n        os.system('true')\n"
+        "class helper(Base):\n    pass\n",
         "import os\nclass helper:\n    def __init__(self, *args):\n        os.system('true')\n",
     ],
-    ids=["import", "function", "through", "state", "init"],
+    ids=["import", "function", "through", "state", "inherited", "init"],
 )
 def test_source_that_acts_while_it_is_loaded_is_malicious(package: bytes, source: str) -> None:
     hostile = {

@@ -233,6 +233,12 @@ def test_each_reading_of_a_polyglot_counts(tmp_path: Path) -> None:
     assert verdict.rules == {"formats"}
 
 
+@pytest.mark.parametrize("name", ["pickle", "torch-zip", "torch-package", "joblib"])
+def test_what_carries_pickles_is_refused_where_they_are(tmp_path: Path, name: str) -> None:
+    verdict, _ = ask(ours(tmp_path, "  pickles: {mode: forbid}\n"), scanned(format=name))
+    assert verdict.rules == {"pickles"}
+
+
 def test_a_mended_finding_only_warns() -> None:
     file = scanned(found(Severity.HIGH, rule="names-code"), found(Severity.HIGH, rule="other"))
     verdict, _ = ask(shipped("default"), file, mended=frozenset({"names-code"}))
