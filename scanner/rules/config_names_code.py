@@ -71,9 +71,9 @@ _MODULES = frozenset({"parent_library", "loader_module", "__module__"})
 _ACTIVATIONS = pattern(r"(?:\w+_)?activation_(?:fn|function)|types")
 _IMPORTING = pattern(
     r"(?i).*(?:target|class|cls|path|callable|func|function|method|fn|type|factory|entry|entry_?point"
-    r"|handler|import|module|constructor|hook|init|object|reduce|\(\))_*"
+    r"|handler|import|module|constructor|hook|init|object|reduce|\(\)|\?)_*"
 )
-"""Keys whose values loaders of many kinds import; under others a name may be talk."""
+"""Keys whose values loaders of many kinds import, or that are not known; under others, talk."""
 _DOTTED = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _KNOWN = frozenset(
     """builtins catboost collections copy datetime diffusers functools keras lightgbm mlflow numpy

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scanner.words import counted
 from secureload.cli.console import (
+    counted,
     entry_json,
     exit_code,
     fail_with,

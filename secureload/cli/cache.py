@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scanner.words import counted
-from secureload.cli.console import entry_json, printable, say, show_json, show_verdict
+from secureload.cli.console import counted, entry_json, printable, say, show_json, show_verdict
 from secureload.cli.options import format_option
 from secureload.settings import Settings
 

@@ -74,6 +74,13 @@ def fail(message: str, hint: str = "") -> None:
         say(f"{click.style('hint:', fg='cyan')}  {printable(hint)}", err=True)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 file`, `2 files`: as the scanner's reports write it, which are imported with it."""
+    from scanner.words import counted as words
+
+    return words(count, noun)
+
+
 def exit_code(decision: Decision) -> int:
     """What a shell sees of a decision."""
     return _EXIT_CODES[decision.value]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scanner.words import counted
-from secureload.cli.console import printable, say, show_json
+from secureload.cli.console import counted, printable, say, show_json
 from secureload.cli.options import format_option, quiet_option
 from secureload.progress import progress
 

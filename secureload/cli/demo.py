@@ -17,8 +17,7 @@ from typing import Any
 
 import click
 
-from scanner.words import counted
-from secureload.cli.console import fail, printable, say, show_reasons
+from secureload.cli.console import counted, fail, printable, say, show_reasons
 
 _HELP = """Show the main job, offline, in a temporary home that is removed afterwards.
 

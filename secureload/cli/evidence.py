@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scanner.words import counted
-from secureload.cli.console import printable, say, show_json, write
+from secureload.cli.console import counted, printable, say, show_json, write
 from secureload.cli.options import format_option, policy_option, trust_root_option
 from secureload.errors import NotFoundError
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scanner.words import counted
-from secureload.cli.console import exit_code, fail, save, say, version, wants_colour, write
+from secureload.cli.console import counted, exit_code, fail, save, say, version, wants_colour, write
 from secureload.cli.options import load_policy_for_files, policy_option, quiet_option
 from secureload.errors import UsageError
 from secureload.progress import progress

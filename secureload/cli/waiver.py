@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scanner.words import counted
-from secureload.cli.console import printable, save, say, show_json, write
+from secureload.cli.console import counted, printable, save, say, show_json, write
 from secureload.cli.options import format_option, load_policy, policy_option
 from secureload.errors import NotFoundError, UsageError
 from secureload.settings import Settings

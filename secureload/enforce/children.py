@@ -34,6 +34,7 @@ def install() -> None:
     """Add our environment wherever a process is started with one of its own."""
     FINDER.add("subprocess", _subprocess)
     FINDER.add("multiprocessing.util", _multiprocessing)
+    FINDER.add("secureload.gate", _gate)
     for name in ("execve", "posix_spawn", "posix_spawnp"):
         if hasattr(os, name):
             setattr(os, name, _with_environment(getattr(os, name)))
@@ -55,6 +56,20 @@ def _popen(original: Callable[..., Any]) -> Callable[..., Any]:
         original(self, *args, **options)
 
     return __init__
+
+
+def _gate(module: ModuleType) -> None:
+    """A program may ask the gate itself: what the gate starts and fetches is its own."""
+
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(*args: Any, **options: Any) -> Any:
+            with state.our_own_work():
+                return original(*args, **options)
+
+        return asked
+
+    for name in ("admit", "accept", "verify", "code", "files", "judge"):
+        divert(getattr(module.Gate, name), make)
 
 
 def _multiprocessing(module: ModuleType) -> None:

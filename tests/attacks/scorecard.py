@@ -63,7 +63,7 @@ FLOORS: dict[str, int] = {
     "program": 1,
     "gguf": 2,
     "carried": 15,
-    "export": 10,
+    "export": 9,
     "script": 8,
     "notebook": 4,
     "page": 0,

@@ -55,7 +55,7 @@ def test_a_scan_counts_waivers_and_says_so(shell: Shell, model: Path, tmp_path: 
     ours = waivers.policy(tmp_path / "ours.yaml", files=["waivers/*.yaml"])
     said = shell("scan", model, "--policy", ours, "--format", "json")
     assert said.code == 0
-    assert "1 findings waived" in said.err
+    assert "1 finding waived" in said.err
     (finding,) = [one for file in said.json["files"] for one in file["findings"]]
     assert (finding["severity"], finding["evidence"]["severity"]) == ("info", "medium")
     assert "waiver vocab" in finding["evidence"]["suppressed"]

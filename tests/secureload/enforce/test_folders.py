@@ -39,3 +39,16 @@ def test_an_admitted_folder_that_was_changed_is_not_loaded(tmp_path: Path) -> No
     changed = enforced(weights)
     assert changed.returncode != 0
     assert "is not what was admitted" in changed.stderr
+
+
+def test_a_program_may_ask_the_gate_itself(tmp_path: Path) -> None:
+    source = tmp_path / "model"
+    source.mkdir()
+    for name, data in models.legacy().items():
+        (source / name).write_bytes(data)
+    asks = "import secureload, sys; print(secureload.admit(sys.argv[1]).path)"
+    command = [sys.executable, "-m", "secureload.cli", "run", "--", sys.executable, "-c", asks]
+    done = subprocess.run([*command, source], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert (Path(done.stdout.strip()) / "model.safetensors").is_file()
