@@ -47,6 +47,8 @@ from scanner.zips import (
 
 _PAYLOADS = ("/data/weights", "/data/constants")
 _NUMBERED = pattern(r"(?:weight|tensor)_[0-9]+")
+_WITH_STORAGES = ("data", "constants", "traced_inputs")
+"""Names of torch's pickles, each with a folder of the same name for its storages."""
 _CHECKED = 64 << 20
 """Stored members up to this many bytes have their CRC checked when they are read."""
 
@@ -148,28 +150,30 @@ def read(blob: Blob) -> Read:
             where=blob.where(), language=_torch_package.NAME, names=tuple(sorted(own)),
             detail=" ".join(outside),
         )  # fmt: skip
-    there = {member.name.rpartition("/")[2] for member in directory.members}
+    there = {_key(member.name) for member in directory.members}
     for key in [key for key in storages if key not in there][:1]:
         yield blob.problem("incomplete", f"no member has the storage {key[:100]!r}", fatal=True)
     numbers = _numbers(blob, rest) if kind == "pt2" else set()
     for member in rest:
         if member.name in numbers:
             continue
-        folder, _, key = member.name.rpartition("/")
-        packed = package and folder.partition("/")[2] == ".data" and key.endswith(".storage")
+        folder, _, name = member.name.rpartition("/")
+        key = _key(member.name)
+        packed = package and folder.partition("/")[2] == ".data" and name.endswith(".storage")
         in_data = packed or (
-            kind in ("torch-zip", "torchscript")
-            and folder.rpartition("/")[2] in ("data", "constants")
+            kind in ("torch-zip", "torchscript") and folder.rpartition("/")[2] in _WITH_STORAGES
         )
         if in_data and key in storages:
             if storages[key] < 0 or member.compressed_size == storages[key]:
                 continue
+            if key.startswith("traced_inputs/") and not member.compressed_size:
+                continue  # torch keeps what inputs look like, and not their values
             yield ProblemFact(
                 where=Where(member=_chain(blob, member.name)),
                 kind="size-mismatch",
                 message=f"a storage of {member.compressed_size} bytes, {storages[key]} declared",
             )
-        raw = in_data and key.removesuffix(".storage").isdigit()
+        raw = in_data and name.removesuffix(".storage").isdigit()
         script = kind == "torchscript" and "/code/" in f"/{member.name}"
         hint = "raw" if raw else "torchscript" if script else ""
         if package and member.name.endswith(".py"):
@@ -228,7 +232,13 @@ def _numbers(blob: Blob, members: list[Member]) -> set[str]:
 
 
 def _is_pickle(name: str) -> bool:
-    return name.rpartition("/")[2] in ("data.pkl", "constants.pkl")
+    base = name.rpartition("/")[2]
+    return base.endswith(".pkl") and base.removesuffix(".pkl") in _WITH_STORAGES
+
+
+def _key(name: str) -> str:
+    """What a member is called by a pickle that takes it as a storage: `data/0`."""
+    return "/".join(name.split("/")[-2:])
 
 
 def _chain(blob: Blob, name: str) -> str:
@@ -251,7 +261,8 @@ def _torch_pickle(
         objection, value = (_torch_package.persistent if package else torch_ids)(pid, offset)
         if objection is None and isinstance(pid, tuple) and len(pid) > 2:
             key = pid[2].decode("latin-1") if isinstance(pid[2], bytes) else str(pid[2])
-            storages[_torch_package.storage(key) if package else key] = _nbytes(pid)
+            folder = ".data" if package else member.name.rpartition("/")[2].removesuffix(".pkl")
+            storages[f"{folder}/{_torch_package.storage(key) if package else key}"] = _nbytes(pid)
         return objection, value
 
     inner = blob.inner(data, member.name)

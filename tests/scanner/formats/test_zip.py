@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from tests.builders.zips import Entry, build, plain
 from tests.scanner.test_zips import LIES
@@ -95,3 +97,14 @@ def test_a_storage_that_is_not_there_is_told(tmp_path: Path) -> None:
     kept = {name: data for name, data in members.items() if not name.endswith("/data/0")}
     assert len(kept) == len(members) - 1
     assert tell(plain(kept), "a.pt").verdict is ERROR
+
+
+@pytest.mark.parametrize("make", [torch.jit.script, torch.jit.trace])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_program_of_torchscript_is_told_to_be_one_and_no_more(make: Any, tmp_path: Path) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU()).eval()
+    inputs = (torch.zeros(2, 4),) if make is torch.jit.trace else ()
+    torch.jit.save(make(model, *inputs), tmp_path / "model.pt")
+
+    told = tell((tmp_path / "model.pt").read_bytes(), "model.pt")
+    assert (told.format, rules(told)) == ("torchscript", {"torchscript-code"})
