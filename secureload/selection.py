@@ -70,6 +70,10 @@ _FRAMEWORKS = {
     "tensorflow": (_Format(stem="tf_model", suffix=".h5"), _MODEL[0]),
     "flax": (_Format(stem="flax_model", suffix=".msgpack"), _MODEL[0]),
 }
+_LORA = (
+    _Format(stem="pytorch_lora_weights", suffix=".safetensors"),
+    _Format(stem="pytorch_lora_weights", suffix=".bin"),
+)
 _ADAPTER = (
     _Format(stem="adapter_model", suffix=".safetensors"),
     _Format(stem="adapter_model", suffix=".bin"),
@@ -151,8 +155,10 @@ def _best(bases: set[str], need: Need) -> set[str]:
     if need.framework:
         return _first(_FRAMEWORKS[need.framework], bases, variant)
     adapter = _first(_ADAPTER, bases, variant) if "adapter_config.json" in bases else set()
-    model = _first(_MODEL, bases, variant) or _first(_DIFFUSERS, bases, variant)
-    return adapter | model
+    for formats in (_MODEL, _DIFFUSERS, _LORA):
+        if model := _first(formats, bases, variant):
+            return adapter | model
+    return adapter
 
 
 def _first(formats: Sequence[_Format], bases: set[str], variant: str | None) -> set[str]:

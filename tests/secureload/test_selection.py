@@ -182,6 +182,13 @@ def test_an_adapter_takes_its_weights(suffix: str) -> None:
     assert select(listing(names), Need()).left.get("*") is None
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
+def test_a_lora_of_diffusers_is_taken_where_no_model_is(suffix: str) -> None:
+    lora = f"pytorch_lora_weights{suffix}"
+    assert chosen({lora, "pytorch_lora_weights.bin", "README.md"}) == {lora, "README.md"}
+    assert chosen({lora, "model.safetensors"}) == {"model.safetensors"}
+
+
 def test_a_file_named_itself_is_taken_whatever_its_name() -> None:
     assert select(listing({"x.pt"}, local="/models/x.pt"), Need()).paths == ("x.pt",)
 
