@@ -10,6 +10,7 @@ put a `.pth` file. From then on, whatever a library loads is admitted first or r
     safetensors    a file outside the trusted cache: judged
     numpy          `numpy.load(allow_pickle=True)`: judged
     pickles        `pickle.load` of a file: judged, then loaded from the bytes judged
+    refusals       a refusal that a library hides in its own error: told
     remote_code    Python in a repository: refused
     children       a process that is started is enforced too
     tripwire       the audit hook below them all

@@ -52,6 +52,7 @@ def begin(policy: str, *, ipc: tuple[str, ...] = ()) -> None:
         hub,
         numpy,
         pickles,
+        refusals,
         remote_code,
         safetensors,
         threads,
@@ -71,6 +72,7 @@ def begin(policy: str, *, ipc: tuple[str, ...] = ()) -> None:
         safetensors,
         hub,
         folders,
+        refusals,
         remote_code,
         children,
     )

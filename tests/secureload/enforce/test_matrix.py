@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,14 @@ import pytest
 
 from tests.builders import models
 from tests.secureload.enforce.programs import load_everything
-from tests.secureload.enforce.programs.load_everything import LOCAL, STATES, TIMM_HUB, TIMM_LOCAL
+from tests.secureload.enforce.programs.load_everything import (
+    LOCAL,
+    PROCESSORS,
+    STATES,
+    TIMM_HUB,
+    TIMM_LOCAL,
+    WEIGHTS,
+)
 from tests.secureload.registry import timm_side
 from tests.servers.hub import LocalHub
 from tests.servers.repos import PublishedRepo
@@ -28,26 +36,36 @@ from tests.servers.repos import PublishedRepo
 pytestmark = pytest.mark.timeout(900)
 
 PROGRAMS = Path(__file__).parent / "programs"
-WEIGHTS = {
-    "bert": ("model.safetensors", "pytorch_model.bin"),
-    "st": ("model.safetensors", "pytorch_model.bin"),
-    "ddpm": ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.bin"),
-    "lora": ("adapter_model.safetensors", "adapter_model.bin"),
-    "timm": ("model.safetensors", "pytorch_model.bin"),
-}
 HUB_DOORS = (
     *("bert:AutoModel", "bert:BertModel", "bert:AutoTokenizer", "bert:pipeline"),
     *("bert:snapshot_download", "weights:snapshot_download-local_dir"),
     *("weights:hf_hub_download", "weights:hf_hub_download-local_dir", "weights:HfApi"),
-    *("weights:HfFileSystem", "weights:model_info"),
+    *("weights:HfFileSystem", "weights:HfFileSystem.open", "weights:HfFileSystem.get_file"),
+    *("weights:model_info", "weights:list_repo_files"),
     *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel", "ddpm:DDPMPipeline", "ddpm:AutoModel"),
-    "st:SentenceTransformer",
+    *("single:from_single_file", "style:load_lora_weights"),
+    *("st:SentenceTransformer", "ce:CrossEncoder", "sparse:SparseEncoder"),
     *("lora:PeftModel", "lora:AutoModel", "lora:AutoPeftModel"),
     *("lora:load_adapter", "lora:PeftModel.load_adapter"),
+    *("words:AutoTokenizer", "words:BertTokenizer"),
+    *("speech:AutoProcessor", "speech:Wav2Vec2Processor", "speech:AutoFeatureExtractor"),
+    *("image:AutoImageProcessor", "image:ViTImageProcessorPil"),
     *TIMM_HUB,
 )
 LOCAL_DOORS = (*LOCAL, *TIMM_LOCAL)
 LOCAL_STATES = ("safe", "legacy", "denied", "malicious")
+
+
+def refused(doors: Iterable[str], *states: str) -> list[tuple[str, str]]:
+    """Each door with the states that it refuses: a processor fetches no weights to refuse."""
+    return [
+        (door, state)
+        for door in doors
+        for state in states
+        if not (state == "malicious" and door.partition(":")[0] in PROCESSORS)
+    ]
+
+
 POLICY = """\
 apiVersion: secureload/v1
 kind: TrustPolicy
@@ -97,6 +115,8 @@ def tried(place: Path, *side: Path) -> dict[str, Any]:
     policy.write_text(POLICY)
     with LocalHub(root=root) as hub:
         hub.misbehave("flip", "/org/tampered-*/resolve/*.safetensors")
+        for library, file in PROCESSORS.items():
+            hub.misbehave("flip", f"/org/tampered-{library}/resolve/*/{file}")
         found = seen_by(
             [PROGRAMS / "load_everything.py", made, place / "results.json", *side],
             policy,
@@ -130,16 +150,21 @@ def spoil(made: Path, fired: Path) -> None:
     """Lay the denied, malicious and tampered beside what was made."""
     for good in sorted(made.glob("safe-*")):
         library = good.name.removeprefix("safe-")
-        safe, legacy = WEIGHTS[library]
-        shutil.copytree(good, made / f"denied-{library}")
-        tampered = made / f"tampered-{library}"
-        shutil.copytree(good, tampered)
+        denied, tampered, bad = (
+            made / f"{state}-{library}" for state in ("denied", "tampered", "malicious")
+        )
+        for other in (denied, tampered, bad):
+            shutil.copytree(good, other)
+        hostile = models.hostile_zip(f"touch {fired}")
         # Other bytes than any that were admitted, so that they have to be fetched.
+        if (file := PROCESSORS.get(library)) is not None:
+            (tampered / file).write_text((tampered / file).read_text() + "\n")
+            (bad / "pytorch_model.bin").write_bytes(hostile)
+            continue
+        safe, legacy = WEIGHTS[library]
         (tampered / safe).write_bytes(models.flipped((tampered / safe).read_bytes()))
-        bad = made / f"malicious-{library}"
-        shutil.copytree(good, bad)
         (bad / safe).unlink()
-        (bad / legacy).write_bytes(models.hostile_zip(f"touch {fired}"))
+        (bad / legacy).write_bytes(hostile)
     if not (made / "safe-lora").is_dir():
         return
     orphan = made / "orphan-lora"
@@ -188,8 +213,7 @@ def test_an_admitted_folder_gives_what_it_gives_ungated(
     assert cell.get("gave") == seen["expected"][door.partition(":")[0]], cell
 
 
-@pytest.mark.parametrize("state", ["denied", "malicious", "tampered"])
-@pytest.mark.parametrize("door", HUB_DOORS)
+@pytest.mark.parametrize(("door", "state"), refused(HUB_DOORS, "denied", "malicious", "tampered"))
 def test_what_the_policy_refuses_does_not_load(seen: dict[str, Any], door: str, state: str) -> None:
     cell = seen[f"hub {door} {state}"]
     assert "Refused" in cell.get("raised", ()), cell
@@ -197,13 +221,28 @@ def test_what_the_policy_refuses_does_not_load(seen: dict[str, Any], door: str, 
     assert "refused by policy `matrix`" in cell["said"]
 
 
-@pytest.mark.parametrize("state", ["denied", "malicious"])
-@pytest.mark.parametrize("door", LOCAL_DOORS)
+@pytest.mark.parametrize(("door", "state"), refused(LOCAL_DOORS, "denied", "malicious"))
 def test_a_folder_that_the_policy_refuses_does_not_load(
     seen: dict[str, Any], door: str, state: str
 ) -> None:
     cell = seen[f"local {door} {state}"]
     assert "Refused" in cell.get("raised", ()), cell
+
+
+@pytest.mark.parametrize("where", ["hub", "local"])
+@pytest.mark.parametrize("door", [d for d in HUB_DOORS if d.partition(":")[0] in PROCESSORS])
+def test_a_processor_is_loaded_without_the_malicious_weights_beside_it(
+    most: dict[str, Any], door: str, where: str
+) -> None:
+    cell = most[f"{where} {door} malicious"]
+    assert cell.get("gave") == most["expected"][door.partition(":")[0]], cell
+
+
+@pytest.mark.parametrize("library", PROCESSORS)
+def test_who_wants_the_weights_beside_a_processor_is_refused(
+    most: dict[str, Any], library: str
+) -> None:
+    assert "Refused" in most[f"hub {library}:weights"].get("raised", ()), most
 
 
 def test_an_adapters_base_is_gated_too(most: dict[str, Any]) -> None:

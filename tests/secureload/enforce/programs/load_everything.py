@@ -19,6 +19,25 @@ sys.path.insert(0, str(Path(__file__).parents[4]))
 from tests.secureload.enforce.programs import outputs
 
 STATES = ("safe", "legacy", "denied", "malicious", "tampered")
+WEIGHTS = {
+    "bert": ("model.safetensors", "pytorch_model.bin"),
+    "st": ("model.safetensors", "pytorch_model.bin"),
+    "ce": ("model.safetensors", "pytorch_model.bin"),
+    "sparse": ("model.safetensors", "pytorch_model.bin"),
+    "ddpm": ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.bin"),
+    "single": ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"),
+    "style": ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"),
+    "lora": ("adapter_model.safetensors", "adapter_model.bin"),
+    "timm": ("model.safetensors", "pytorch_model.bin"),
+}
+"""The weights of each library's model, safe and legacy."""
+
+PROCESSORS = {
+    "words": "tokenizer.json",
+    "speech": "processor_config.json",
+    "image": "preprocessor_config.json",
+}
+"""What has no weights of its own, with the file that decides what it gives."""
 
 
 def doors() -> dict[str, Callable[[str], str]]:
@@ -32,6 +51,12 @@ def doors() -> dict[str, Callable[[str], str]]:
         ids = transformers.AutoTokenizer.from_pretrained(reference)("a cat")["input_ids"]
         assert ids
         return outputs.bert(reference)
+
+    def single_file(reference: str) -> str:
+        if Path(reference).is_dir():
+            return outputs.single_file(weights_in(reference), "org/safe-single")
+        url = f"https://huggingface.co/{reference}/blob/main/{WEIGHTS['single'][0]}"
+        return outputs.single_file(url, "org/safe-single")
 
     def feature_pipeline(reference: str) -> str:
         made = transformers.pipeline("feature-extraction", reference)
@@ -55,6 +80,22 @@ def doors() -> dict[str, Callable[[str], str]]:
     def file_system(reference: str) -> str:
         data = hub.HfFileSystem().cat(f"{reference}/model.safetensors")
         return hashlib.sha256(data).hexdigest()
+
+    def opened_by_file_system(reference: str) -> str:
+        with hub.HfFileSystem().open(f"hf://{reference}/model.safetensors", "rb") as stream:
+            return hashlib.sha256(stream.read()).hexdigest()
+
+    def found_by_file_system(reference: str) -> str:
+        system = hub.HfFileSystem()
+        with tempfile.TemporaryDirectory() as folder:
+            found = system.glob(f"{reference}/*.safetensors") + system.glob(f"{reference}/*.bin")
+            system.get_file(*found, f"{folder}/weights")
+            return digest_of(Path(folder) / "weights")
+
+    def listed(reference: str) -> str:
+        names = hub.list_repo_files(reference)
+        weights = [name for name in names if name.endswith((".bin", ".safetensors"))]
+        return digest_of(hub.hf_hub_download(reference, *weights))
 
     def with_model_info(reference: str) -> str:
         names = [sibling.rfilename for sibling in hub.model_info(reference).siblings]
@@ -90,17 +131,42 @@ def doors() -> dict[str, Callable[[str], str]]:
         "weights:hf_hub_download-local_dir": download_into,
         "weights:HfApi": api,
         "weights:HfFileSystem": file_system,
+        "weights:HfFileSystem.open": opened_by_file_system,
+        "weights:HfFileSystem.get_file": found_by_file_system,
+        "weights:list_repo_files": listed,
         "weights:model_info": with_model_info,
         "ddpm:DiffusionPipeline": outputs.pipeline,
         "ddpm:UNet2DModel": lambda r: outputs.of_unet(unet(r, subfolder="unet")),
         "ddpm:DDPMPipeline": lambda r: outputs.of_unet(ddpm(r).unet),
         "ddpm:AutoModel": lambda r: outputs.of_unet(any_part(r, subfolder="unet")),
+        "single:from_single_file": single_file,
+        "style:load_lora_weights": lambda r: outputs.style("org/safe-single", r),
+        "style:load_lora_weights-file": lambda r: outputs.style("org/safe-single", weights_in(r)),
         "st:SentenceTransformer": outputs.sentence_transformer,
+        "ce:CrossEncoder": outputs.cross_encoder,
+        "sparse:SparseEncoder": outputs.sparse_encoder,
         "lora:PeftModel": lambda r: outputs.adapter("org/safe-bert", r),
         "lora:AutoModel": lambda r: outputs.of_bert(transformers.AutoModel.from_pretrained(r)),
         "lora:AutoPeftModel": auto_peft,
         "lora:load_adapter": put_onto,
         "lora:PeftModel.load_adapter": added,
+        **{door: lambda r, of=of, by=by: of(by(r)) for door, (of, by) in processors().items()},
+    }
+
+
+def processors() -> dict[str, tuple[Callable[[Any], str], Callable[[str], Any]]]:
+    """The entry points of what prepares a model's input: what it gives, and what loads it."""
+    import transformers
+
+    words, speech, image = outputs.of_words, outputs.of_speech, outputs.of_image
+    return {
+        "words:AutoTokenizer": (words, transformers.AutoTokenizer.from_pretrained),
+        "words:BertTokenizer": (words, transformers.BertTokenizer.from_pretrained),
+        "speech:AutoProcessor": (speech, transformers.AutoProcessor.from_pretrained),
+        "speech:Wav2Vec2Processor": (speech, transformers.Wav2Vec2Processor.from_pretrained),
+        "speech:AutoFeatureExtractor": (speech, transformers.AutoFeatureExtractor.from_pretrained),
+        "image:AutoImageProcessor": (image, transformers.AutoImageProcessor.from_pretrained),
+        "image:ViTImageProcessorPil": (image, transformers.ViTImageProcessorPil.from_pretrained),
     }
 
 
@@ -117,15 +183,12 @@ def timm_doors(side: Path) -> dict[str, Callable[[str], str]]:
     def architecture(reference: str) -> str:
         return made(pretrained=True, pretrained_cfg_overlay={"hf_hub_id": reference} | SEVEN)
 
-    def weights(folder: str) -> str:
-        return str(next(p for p in Path(folder).iterdir() if p.suffix in {".bin", ".safetensors"}))
-
     def overlaid(folder: str) -> str:
-        return made(pretrained=True, pretrained_cfg_overlay={"file": weights(folder)} | SEVEN)
+        return made(pretrained=True, pretrained_cfg_overlay={"file": weights_in(folder)} | SEVEN)
 
     def loaded(folder: str) -> str:
         model = timm.create_model("test_vit", num_classes=7)
-        timm.models.load_checkpoint(model, weights(folder))
+        timm.models.load_checkpoint(model, weights_in(folder))
         return outputs.of_timm(model)
 
     def state_dict(reference: str) -> str:
@@ -137,7 +200,7 @@ def timm_doors(side: Path) -> dict[str, Callable[[str], str]]:
         "timm:create_model": outputs.timm,
         "timm:architecture": architecture,
         "timm:load_state_dict_from_hf": state_dict,
-        "timm:checkpoint_path": lambda folder: made(checkpoint_path=weights(folder)),
+        "timm:checkpoint_path": lambda folder: made(checkpoint_path=weights_in(folder)),
         "timm:overlay-file": overlaid,
         "timm:load_checkpoint": loaded,
     }
@@ -148,8 +211,12 @@ SEVEN = {"num_classes": 7}
 LOCAL = (
     *("bert:AutoModel", "bert:BertModel", "bert:pipeline"),
     *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel", "ddpm:DDPMPipeline", "ddpm:AutoModel"),
-    *("st:SentenceTransformer", "lora:PeftModel", "lora:load_adapter"),
-    "lora:PeftModel.load_adapter",
+    *("single:from_single_file", "style:load_lora_weights", "style:load_lora_weights-file"),
+    *("st:SentenceTransformer", "ce:CrossEncoder", "sparse:SparseEncoder"),
+    *("lora:PeftModel", "lora:load_adapter", "lora:PeftModel.load_adapter"),
+    *("words:AutoTokenizer", "words:BertTokenizer"),
+    *("speech:AutoProcessor", "speech:Wav2Vec2Processor", "speech:AutoFeatureExtractor"),
+    *("image:AutoImageProcessor", "image:ViTImageProcessorPil"),
 )
 """The doors that also take a folder."""
 
@@ -160,6 +227,10 @@ TIMM_LOCAL = (
     "timm:overlay-file",
     "timm:load_checkpoint",
 )
+
+
+def weights_in(folder: str) -> str:
+    return str(next(p for p in Path(folder).iterdir() if p.suffix in {".bin", ".safetensors"}))
 
 
 def digest_of(path: Any) -> str:
@@ -195,8 +266,12 @@ def main(place: Path, results: Path, side: Path | None) -> None:
     warnings.simplefilter("ignore")
     if side is None:
         ours = doors()
-        found = attempts(place, ours, tuple(ours), LOCAL)
+        from_hub = tuple(door for door in ours if door != "style:load_lora_weights-file")
+        found = attempts(place, ours, from_hub, LOCAL)
         found["hub lora:AutoModel denied-base"] = attempt(ours["lora:AutoModel"], "org/orphan-lora")
+        for library in PROCESSORS:
+            reference = f"org/malicious-{library}"
+            found[f"hub {library}:weights"] = attempt(ours["bert:snapshot_download"], reference)
     else:
         found = attempts(place, timm_doors(side), TIMM_HUB, TIMM_LOCAL)
     results.write_text(json.dumps(found, indent=1))

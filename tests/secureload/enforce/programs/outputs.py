@@ -28,6 +28,38 @@ def of_unet(unet: Any) -> str:
         return digest(unet(torch.ones(1, 1, 8, 8), 1).sample.numpy())
 
 
+def of_conditioned(unet: Any) -> str:
+    """Of a UNet that is told what to make by a second input.
+
+    In double precision, whose tensors are laid out anew: how weights are aligned in the file
+    they come from changes the last bits of what this architecture gives.
+    """
+    import torch
+
+    unet.eval().double()
+    ones = torch.ones(1, 4, 8, 8).double(), 1, torch.ones(1, 2, 8).double()
+    with torch.no_grad():
+        return digest(unet(*ones).sample.numpy())
+
+
+def of_words(tokenizer: Any) -> str:
+    return digest(tokenizer("a cat")["input_ids"])
+
+
+def of_speech(processor: Any) -> str:
+    """Of a feature extractor, alone or within a processor."""
+    import numpy as np
+
+    heard = np.linspace(-1, 1, 400, dtype=np.float32)
+    return digest(processor(heard, sampling_rate=16_000, return_tensors="np")["input_values"])
+
+
+def of_image(processor: Any) -> str:
+    from PIL import Image
+
+    return digest(processor(Image.new("RGB", (9, 9), "red"), return_tensors="np")["pixel_values"])
+
+
 def bert(reference: str) -> str:
     from transformers import AutoModel
 
@@ -38,6 +70,41 @@ def sentence_transformer(reference: str) -> str:
     from sentence_transformers import SentenceTransformer
 
     return digest(SentenceTransformer(reference, device="cpu").encode(["a cat"]))
+
+
+def cross_encoder(reference: str) -> str:
+    from sentence_transformers import CrossEncoder
+
+    return digest(CrossEncoder(reference, device="cpu").predict([("a cat", "a mat")]))
+
+
+def sparse_encoder(reference: str) -> str:
+    from sentence_transformers import SparseEncoder
+
+    return digest(SparseEncoder(reference, device="cpu").encode(["a cat"]).to_dense().numpy())
+
+
+def single_file(file: str, config: str) -> str:
+    from diffusers import UNet2DConditionModel
+
+    return of_conditioned(UNet2DConditionModel.from_single_file(file, config=config))
+
+
+def style(base: str, reference: str) -> str:
+    """Of a pipeline onto which a LoRA is put."""
+    import diffusers
+
+    unet = diffusers.UNet2DConditionModel.from_pretrained(base)
+    absent = dict.fromkeys(("vae", "text_encoder", "tokenizer", "safety_checker"))
+    pipe = diffusers.StableDiffusionPipeline(
+        **absent,
+        unet=unet,
+        scheduler=diffusers.DDIMScheduler(),
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipe.load_lora_weights(reference)
+    return of_conditioned(pipe.unet)
 
 
 def pipeline(reference: str) -> str:
