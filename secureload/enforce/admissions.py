@@ -94,7 +94,8 @@ def folder(path: str, need: Need) -> CacheEntry:
 def file(repo: str, revision: str | None, name: str, asked: Asked) -> Path | Absent:
     """Where one file of a repository lies once admitted.
 
-    A file beside those that a library needs, such as a variant, is admitted by itself.
+    A file beside those that a library needs, such as a variant, is admitted by itself; one
+    that is converted is there under the name that it is given then.
 
     Raises:
         Refused: the policy says no.
@@ -111,6 +112,10 @@ def file(repo: str, revision: str | None, name: str, asked: Asked) -> Path | Abs
     except OfflineError:
         known = ()
     if name not in known:
+        if legacy := _becoming(name, known):
+            converted = repository(repo, entry.commit, asked, Need(files=(legacy,)))
+            if found := _in(converted, name):
+                return found
         return Absent(commit=entry.commit, why=f"{name} does not exist in {repo}")
     needs = [Need(files=(name,))]
     if match := _WEIGHTS.fullmatch(PurePosixPath(name).name):
@@ -234,6 +239,16 @@ def _admitted(source: Source, need: Need, asked: Asked) -> CacheEntry:
 
 def _in(entry: CacheEntry, name: str) -> Path | None:
     return entry.path / name if any(file.path == name for file in entry.files) else None
+
+
+def _becoming(name: str, known: tuple[str, ...]) -> str | None:
+    """The one legacy file that is converted to a file of this name."""
+    from secureload.convert.plan import renamed
+
+    if not name.endswith(".safetensors"):
+        return None
+    legacy = [other for other in known if renamed(other) == name]
+    return legacy[0] if len(legacy) == 1 else None
 
 
 def _made_of(entry: CacheEntry, name: str) -> str:

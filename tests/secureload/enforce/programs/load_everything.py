@@ -26,6 +26,8 @@ WEIGHTS = {
     "sparse": ("model.safetensors", "pytorch_model.bin"),
     "ddpm": ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.bin"),
     "single": ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"),
+    "named": ("sd.safetensors", "sd.ckpt"),
+    "net": ("model.safetensors", "pytorch_model.bin"),
     "style": ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"),
     "lora": ("adapter_model.safetensors", "adapter_model.bin"),
     "timm": ("model.safetensors", "pytorch_model.bin"),
@@ -55,7 +57,8 @@ def doors() -> dict[str, Callable[[str], str]]:
     def single_file(reference: str) -> str:
         if Path(reference).is_dir():
             return outputs.single_file(weights_in(reference), "org/safe-single")
-        url = f"https://huggingface.co/{reference}/blob/main/{WEIGHTS['single'][0]}"
+        name = WEIGHTS["named" if reference.endswith("-named") else "single"][0]
+        url = f"https://huggingface.co/{reference}/blob/main/{name}"
         return outputs.single_file(url, "org/safe-single")
 
     def feature_pipeline(reference: str) -> str:
@@ -140,6 +143,8 @@ def doors() -> dict[str, Callable[[str], str]]:
         "ddpm:DDPMPipeline": lambda r: outputs.of_unet(ddpm(r).unet),
         "ddpm:AutoModel": lambda r: outputs.of_unet(any_part(r, subfolder="unet")),
         "single:from_single_file": single_file,
+        "named:from_single_file": single_file,
+        "net:PyTorchModelHubMixin": outputs.net,
         "style:load_lora_weights": lambda r: outputs.style("org/safe-single", r),
         "style:load_lora_weights-file": lambda r: outputs.style("org/safe-single", weights_in(r)),
         "st:SentenceTransformer": outputs.sentence_transformer,
@@ -211,7 +216,12 @@ SEVEN = {"num_classes": 7}
 LOCAL = (
     *("bert:AutoModel", "bert:BertModel", "bert:pipeline"),
     *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel", "ddpm:DDPMPipeline", "ddpm:AutoModel"),
-    *("single:from_single_file", "style:load_lora_weights", "style:load_lora_weights-file"),
+    *(
+        "single:from_single_file",
+        "named:from_single_file",
+        "style:load_lora_weights",
+        "style:load_lora_weights-file",
+    ),
     *("st:SentenceTransformer", "ce:CrossEncoder", "sparse:SparseEncoder"),
     *("lora:PeftModel", "lora:load_adapter", "lora:PeftModel.load_adapter"),
     *("words:AutoTokenizer", "words:BertTokenizer"),
@@ -229,8 +239,11 @@ TIMM_LOCAL = (
 )
 
 
+_SUFFIXES = {".bin", ".ckpt", ".safetensors"}
+
+
 def weights_in(folder: str) -> str:
-    return str(next(p for p in Path(folder).iterdir() if p.suffix in {".bin", ".safetensors"}))
+    return str(next(p for p in Path(folder).iterdir() if p.suffix in _SUFFIXES))
 
 
 def digest_of(path: Any) -> str:

@@ -35,7 +35,9 @@ def main(place: Path) -> None:
     make_cross_encoder(place / "safe-ce")
     make_sparse_encoder(place / "plain-mlm", place / "safe-sparse")
     make_conditioned(place / "safe-single")
+    make_named(place / "safe-single", place / "safe-named")
     make_style(place / "safe-single", place / "safe-style")
+    outputs.net_class()(width=4).save_pretrained(place / "safe-net")
     make_processors(place)
     make_legacy(place)
     adapter = json.loads((place / "legacy-lora/adapter_config.json").read_text())
@@ -52,6 +54,10 @@ def main(place: Path) -> None:
         "single": outputs.single_file(
             str(place / "safe-single" / WEIGHTS["single"][0]), str(place / "safe-single")
         ),
+        "named": outputs.single_file(
+            str(place / "safe-named" / WEIGHTS["named"][0]), str(place / "safe-single")
+        ),
+        "net": outputs.net(str(place / "safe-net")),
         "style": outputs.style(str(place / "safe-single"), str(place / "safe-style")),
         "words": outputs.of_words(AutoTokenizer.from_pretrained(place / "safe-words")),
         "speech": outputs.of_speech(AutoProcessor.from_pretrained(place / "safe-speech")),
@@ -172,6 +178,13 @@ def make_conditioned(folder: Path) -> None:
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
     ).save_pretrained(folder)
+
+
+def make_named(single: Path, folder: Path) -> None:
+    """Write one file with a name of its own, as checkpoints of whole pipelines have."""
+    folder.mkdir()
+    shutil.copy(single / WEIGHTS["single"][0], folder / WEIGHTS["named"][0])
+    (folder / "README.md").write_text("# A checkpoint\n")
 
 
 def make_style(base: Path, folder: Path) -> None:

@@ -90,6 +90,23 @@ def single_file(file: str, config: str) -> str:
     return of_conditioned(UNet2DConditionModel.from_single_file(file, config=config))
 
 
+def net_class() -> Any:
+    """A model of a program's own that huggingface_hub saves and loads."""
+    import torch
+    from huggingface_hub import PyTorchModelHubMixin
+
+    class Net(torch.nn.Module, PyTorchModelHubMixin):
+        def __init__(self, width: int = 3) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(width, 2)
+
+    return Net
+
+
+def net(reference: str) -> str:
+    return digest(net_class().from_pretrained(reference).layer.weight.detach().numpy())
+
+
 def style(base: str, reference: str) -> str:
     """Of a pipeline onto which a LoRA is put."""
     import diffusers
