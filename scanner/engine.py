@@ -457,6 +457,10 @@ def _enter(blob: Blob, facts: list[Fact]) -> Iterator[tuple[Blob, Iterator[Fact 
             blob.problem("limit-reached", "archives nest deeper than the limit", fatal=True)
         )
         return
+    if not blob.budget.enter(len(blob.data)):
+        said = "members hold the same bytes more often than archives may nest"
+        _note(blob, facts, blob.problem("limit-reached", said, fatal=True), most)
+        return
     known = recognised(blob)
     if not known and blob.hint != "raw":
         _note(blob, facts, blob.problem("unrecognised", "a member of no known format"), most)

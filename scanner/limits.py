@@ -24,6 +24,9 @@ class Limits:
     archive_depth: int = 5
     """How deep archives may nest; real models nest two deep at most."""
 
+    entered_free: int = 1 << 20
+    """Bytes of members that are read whatever a file's size, when members hold the same bytes."""
+
     members: int = 200_000
     """Most members of one archive, directories included."""
 
@@ -52,7 +55,8 @@ class Limits:
     """Most source parsed out of one file's metadata; it takes seconds where it is dense."""
 
     hidden_opcodes: int = 2_000_000
-    """Most opcodes followed in search of pickles inside one blob: a second or two of work."""
+    """Most opcodes followed in search of pickles inside one file, and one for four of its bytes
+    beside: a second or two of work."""
 
     slab_bytes: int = 64 << 20
     """Most bytes of an HDF5 dataset that are held at once; h5py chooses chunks of 1 MiB."""

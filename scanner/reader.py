@@ -42,13 +42,17 @@ class Folder(Protocol):
 
 
 class Budget:
-    """How many more bytes may be unpacked from one file of `size` bytes."""
+    """How much may be unpacked, read and followed in one file of `size` bytes, on all levels."""
 
     def __init__(self, limits: Limits, size: int = 0) -> None:
         most = max(limits.expanded_free, size * limits.expanded_times)
         self.left = min(limits.expanded_bytes, most)
         self.ratio = limits.expansion_ratio
         self.source = limits.source_bytes
+        self._limits = limits
+        self._held = size + self.left
+        self._entered = 0
+        self._followed = 0
 
     def spend(self, count: int) -> None:
         """Take `count` bytes.
@@ -59,6 +63,26 @@ class Budget:
         self.left -= count
         if self.left < 0:
             raise UnpackError("limit-reached", "more bytes unpacked than the limit allows")
+
+    @property
+    def held(self) -> int:
+        """The bytes of the file, and those unpacked from it so far."""
+        return self._held - self.left
+
+    def enter(self, count: int) -> bool:
+        """Take a blob of `count` bytes; False when the same were read more often than levels are.
+
+        Members that overlap hold each other: a file of a few kilobytes may name its own bytes
+        a million times.
+        """
+        self._entered += count
+        levels = self._limits.archive_depth + 1
+        return self._entered <= levels * self.held + self._limits.entered_free
+
+    def follow(self, opcodes: int = 0) -> int:
+        """Take opcodes followed in search of hidden pickles; returns how many are left."""
+        self._followed += opcodes
+        return self._limits.hidden_opcodes + self.held // 4 - self._followed
 
     def parse(self, count: int) -> bool:
         """Take `count` bytes of source out of metadata; False when there are not that many left."""

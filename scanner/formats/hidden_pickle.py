@@ -165,16 +165,16 @@ def hidden(blob: Blob, *, whole: bool = False) -> Iterator[ProblemFact]:
     from scanner.pickles.machine import interpret
 
     told: set[str] = set()
-    left = blob.limits.hidden_opcodes
     for at, data in _places(blob.data, whole):
         # What was unpacked or narrowed is a copy, and takes time by its length.
-        left -= _BEGINNING + (len(data) // 16 if isinstance(data, bytes) else 0)
+        copied = len(data) // 16 if isinstance(data, bytes) else 0
+        left = blob.budget.follow(_BEGINNING + copied)
         if left <= 0:
             message = "more beginnings of pickles inside than the limit; not all were followed"
             yield blob.problem("limit-reached", message, offset=at)
             return
         seen = interpret(data, pickles=1, limits=replace(blob.limits, pickle_opcodes=left))
-        left -= seen.opcodes
+        blob.budget.follow(seen.opcodes)
         if not any(isinstance(fact, CallFact) for fact in seen.facts):
             continue
         for fact in seen.facts:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import scanner
-from scanner import FileVerdict, Status, scan, scan_bytes, scan_file
+from scanner import FileVerdict, Status, engine, scan, scan_bytes, scan_file
 from scanner.engine import Options
 from scanner.limits import LIMITS
+from scanner.reader import Blob
 from scanner.reports import render
 from tests.builders import pickles
 from tests.builders.archives import tar
@@ -278,3 +281,35 @@ def test_a_name_that_does_not_show_is_told(name: str) -> None:
 )
 def test_ordinary_names_of_any_script_are_not(name: str) -> None:
     assert "odd-name" not in rules(scan_bytes(b"{}", name=name))
+
+
+def _often(data: bytes, times: int) -> bytes:
+    """A zip whose directory lists one stored member many times."""
+    made = plain({"x": data})
+    end = len(made) - 22
+    (start,) = struct.unpack("<I", made[end + 16 : end + 20])
+    entry = made[start:end]
+    sizes = struct.pack("<HHIIH", times, times, len(entry) * times, start, 0)
+    return made[:start] + entry * times + made[end : end + 8] + sizes
+
+
+def test_members_that_hold_each_other_are_read_only_so_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = SHELL
+    for _ in range(5):
+        data = _often(data, 20)
+    entered = 0
+    recognised = engine.recognised
+
+    def counted(blob: Blob) -> Any:
+        nonlocal entered
+        entered += len(blob.data)
+        return recognised(blob)
+
+    monkeypatch.setattr(engine, "recognised", counted)
+    result = scan_bytes(data, name="x.zip")
+
+    assert "limit-reached" in rules(result)
+    assert result.status is Status.FAILED
+    assert entered < 3 << 20
