@@ -169,12 +169,13 @@ def _scan(
     tell: Callable[[FileResult], None],
 ) -> tuple[Report, Tier]:
     """Scan in confined workers; say the loosest tier of them too."""
-    from scanner import scan
+    from scanner import ruleset, scan
     from scanner.frozen import replace
     from secureload import sandbox
     from secureload.flow import Source
     from secureload.policy import scan_options
 
+    ruleset()  # the report will name it; found while the worker that was begun gets ready
     options = scan_options(policy.topics(Source(kind="local", location="")))
     named = [path for path in paths if path != "-"]
     with sandbox.forked(jobs=jobs or _jobs(named)) as confined:
