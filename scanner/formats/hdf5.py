@@ -17,6 +17,7 @@ from typing import Any
 from scanner.facts import Fact, MemberFact, ProblemFact
 from scanner.findings import Where
 from scanner.formats import Format, Read
+from scanner.formats._heaps import damaged
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._keras import code_in
 from scanner.formats._view import View
@@ -39,12 +40,15 @@ _OPAQUE = "SVO"
 
 def recognise(blob: Blob) -> bool:
     """Whether the signature lies at byte 0, 512, 1024 or a further doubling."""
+    return any(bytes(blob.data[at : at + 8]) == _MAGIC for at in _places(blob))
+
+
+def _places(blob: Blob) -> Iterator[int]:
+    """Where a superblock may begin."""
     at = 0
     while at + 8 <= len(blob.data) and at <= 1 << 30:
-        if bytes(blob.data[at : at + 8]) == _MAGIC:
-            return True
+        yield at
         at = at * 2 if at else 512
-    return False
 
 
 def read(blob: Blob) -> Read:
@@ -54,6 +58,10 @@ def read(blob: Blob) -> Read:
 
     if blob.head(8) != _MAGIC:
         yield blob.problem("prepended-data", "a user block lies before the HDF5 signature")
+    base = next(at for at in _places(blob) if bytes(blob.data[at : at + 8]) == _MAGIC)
+    if (place := damaged(blob.data, base)) is not None:
+        yield blob.problem("malformed", "its heap is damaged", offset=place, fatal=True)
+        return
     facts: list[Fact | Blob] = []
     try:
         with h5py.File(View(blob.data), "r") as file:

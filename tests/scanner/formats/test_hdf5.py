@@ -185,3 +185,17 @@ def test_a_dataset_that_was_declared_and_never_written_is_clean() -> None:
         file.create_dataset("x", (100, 100), "u1", chunks=(10, 10), compression="gzip")
 
     assert_clean(made(fill), "hdf5")
+
+
+@pytest.mark.parametrize("size", [0, (1 << 64) - 16, 1 << 40])
+def test_a_heap_whose_lengths_lead_nowhere_is_damaged(size: int, tmp_path: Path) -> None:
+    """HDF5's library never comes back from some of these; it is not asked."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["note"] = "text of varying length"
+    data = bytearray((tmp_path / "a.h5").read_bytes())
+    assert tell(bytes(data), "a.h5").verdict is CLEAN
+    at = data.index(b"GCOL") + 16
+    data[at : at + 2] = b"\0\0" if not size else data[at : at + 2]
+    data[at + 8 : at + 16] = size.to_bytes(8, "little")
+
+    assert tell(bytes(data), "a.h5").verdict is ERROR
