@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from scanner.pickles import danger
 from scanner.pickles.allowlist import CALLED_ONLY
-from scanner.pickles.shapes import Args, attributes, containers, is_made_by, is_plain, resolved
+from scanner.pickles.predicates import is_made_by, is_plain
+from scanner.pickles.shapes import Args, attributes, containers, resolved
 from scanner.pickles.values import Call, DictValue, Global, Value
 
 if TYPE_CHECKING:

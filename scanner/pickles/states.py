@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scanner.pickles.shapes import is_made_by, is_plain, is_scalar, is_tensor
+from scanner.pickles.predicates import is_made_by, is_plain, is_scalar
+from scanner.pickles.torch_shapes import is_tensor
 from scanner.pickles.values import Call, DictValue, ListValue, Value
 
 if TYPE_CHECKING:

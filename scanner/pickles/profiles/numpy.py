@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from scanner.pickles import dtypes, shapes
+from scanner.pickles import dtypes, numpy_shapes, shapes
 from scanner.pickles.allowlist import Entry
 
 _RANDOM: Final = "RandomState,Generator,BitGenerator,SeedSequence"
@@ -25,7 +25,7 @@ ENTRIES: Final = (
         "numpy.ma.core:_mareconstruct numpy.core.multiarray:ndarray",
         Entry(
             "makes an empty array by ndarray.__new__, which BUILD then fills",
-            call=shapes.empty_array,
+            call=numpy_shapes.empty_array,
             state=dtypes.array_state,
             makes="first argument",
         ),
@@ -43,18 +43,21 @@ ENTRIES: Final = (
     ),
     (
         "numpy.core.multiarray:scalar numpy._core.multiarray:scalar",
-        Entry("makes one element from its bytes", call=shapes.numpy_scalar),
+        Entry("makes one element from its bytes", call=numpy_shapes.numpy_scalar),
     ),
     (
         "numpy.core.numeric:_frombuffer numpy._core.numeric:_frombuffer",
-        Entry("makes an array over bytes; numpy refuses objects here", call=shapes.from_buffer),
+        Entry(
+            "makes an array over bytes; numpy refuses objects here",
+            call=numpy_shapes.from_buffer,
+        ),
     ),
     (
         "numpy:dtype",
         Entry(
             "describes elements; numpy takes its state on trust, so it is checked here",
-            call=shapes.dtype,
-            new=shapes.dtype,
+            call=numpy_shapes.dtype,
+            new=numpy_shapes.dtype,
             state=shapes.any_state,
             changed=dtypes.dtype_state,
         ),
@@ -97,7 +100,7 @@ ENTRIES: Final = (
         "numpy.random._pickle:__randomstate_ctor,__generator_ctor,__bit_generator_ctor",
         Entry(
             "makes a random generator from a table of numpy's by name",
-            call=shapes.generator,
+            call=numpy_shapes.generator,
             state=shapes.any_state,
         ),
     ),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from scanner.pickles import shapes
+from scanner.pickles import numpy_shapes, shapes
 from scanner.pickles.allowlist import Entry
 
 ENTRIES: Final = (
@@ -109,12 +109,12 @@ ENTRIES: Final = (
         "pyarrow.lib:type_for_alias",
         Entry("looks a type up by name in a table", call=shapes.text),
     ),
-    ("pyarrow.lib:py_buffer", Entry("wraps bytes of the file", call=shapes.buffer)),
+    ("pyarrow.lib:py_buffer", Entry("wraps bytes of the file", call=numpy_shapes.buffer)),
     (
         "pyarrow.lib:_restore_array",
         Entry(
             "makes an array over buffers of the file; nothing is computed from it while loading",
-            call=shapes.arrow_array,
+            call=numpy_shapes.arrow_array,
         ),
     ),
     (

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from scanner.pickles import functions, shapes
+from scanner.pickles import functions, numpy_shapes, shapes
 from scanner.pickles.allowlist import CALLED_ONLY, Entry
 from scanner.pickles.dtypes import array_state
 
@@ -211,7 +211,7 @@ ENTRIES: Final = (
     ),
     (
         "dill._dill:_create_array dill.dill:_create_array",
-        Entry("makes an array of numpy's", call=shapes.nested_array, state=array_state),
+        Entry("makes an array of numpy's", call=numpy_shapes.nested_array, state=array_state),
     ),
     (
         "datetime:datetime,date,time,timedelta,timezone",

@@ -7,7 +7,7 @@ Enumerated from scikit-learn 1.9 by class, with the names that common estimators
 
 from typing import Final
 
-from scanner.pickles import shapes
+from scanner.pickles import numpy_shapes, shapes
 from scanner.pickles.allowlist import Entry
 
 _ESTIMATORS: Final = """
@@ -411,7 +411,7 @@ ENTRIES: Final = (
         Entry(
             "says how the array that follows in a joblib file is read",
             new=shapes.nothing,
-            state=shapes.array_wrapper,
+            state=numpy_shapes.array_wrapper,
         ),
     ),
 )  # fmt: skip

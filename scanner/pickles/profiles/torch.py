@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from scanner.pickles import shapes
+from scanner.pickles import shapes, torch_shapes
 from scanner.pickles.allowlist import CALLED_ONLY, Entry
 
 _STORAGES: Final = (
@@ -39,7 +39,7 @@ ENTRIES: Final = (
         "torch.storage:_load_from_bytes",
         Entry(
             "reads one storage from bytes, which are interpreted themselves and may hold no more",
-            call=shapes.carried,
+            call=torch_shapes.carried,
             kind=CALLED_ONLY,
         ),
     ),
@@ -47,7 +47,7 @@ ENTRIES: Final = (
         "torch._utils:_rebuild_tensor,_rebuild_tensor_v2",
         Entry(
             "makes a tensor over a storage of the file; torch checks the bounds",
-            call=shapes.tensor_v2,
+            call=torch_shapes.tensor_v2,
             state=shapes.attributes,
             kind="rebuild",
         ),
@@ -56,7 +56,7 @@ ENTRIES: Final = (
         "torch._utils:_rebuild_tensor_v3",
         Entry(
             "makes a tensor over a storage of the file; torch checks the bounds",
-            call=shapes.tensor_v3,
+            call=torch_shapes.tensor_v3,
             state=shapes.attributes,
             kind="rebuild",
         ),
@@ -65,7 +65,7 @@ ENTRIES: Final = (
         "torch._utils:_rebuild_parameter,_rebuild_parameter_with_state",
         Entry(
             "wraps a rebuilt tensor and sets plain attributes",
-            call=shapes.parameter,
+            call=torch_shapes.parameter,
             state=shapes.attributes,
             kind="rebuild",
         ),
@@ -76,7 +76,7 @@ ENTRIES: Final = (
         "_rebuild_device_tensor_from_cpu_tensor,_rebuild_xla_tensor",
         Entry(
             "makes a tensor of another layout from rebuilt tensors, storages and numbers",
-            call=shapes.pieces,
+            call=torch_shapes.pieces,
             state=shapes.attributes,
             kind="rebuild",
         ),
@@ -85,7 +85,7 @@ ENTRIES: Final = (
         "torch._utils:_rebuild_wrapper_subclass",
         Entry(
             "makes a tensor without data, of a listed tensor class",
-            call=shapes.pieces,
+            call=torch_shapes.pieces,
             state=shapes.attributes,
             kind="rebuild",
         ),
@@ -94,7 +94,7 @@ ENTRIES: Final = (
         "torch._tensor:_rebuild_from_type_v2",
         Entry(
             "calls a rebuild function, here judged too, and sets plain attributes",
-            call=shapes.from_type,
+            call=torch_shapes.from_type,
             state=shapes.attributes,
         ),
     ),
@@ -103,7 +103,7 @@ ENTRIES: Final = (
         "torch.nn:Parameter,Buffer",
         Entry("names a tensor class for a rebuild function; it may not be called", kind="tensor"),
     ),
-    ("torch:Size", Entry("is a tuple of integers", call=shapes.size, new=shapes.size)),
+    ("torch:Size", Entry("is a tuple of integers", call=torch_shapes.size, new=torch_shapes.size)),
     (
         "torch:device",
         Entry("names a device; nothing is allocated", call=shapes.scalars, new=shapes.scalars),
