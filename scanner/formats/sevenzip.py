@@ -17,8 +17,8 @@ from scanner.findings import Where
 from scanner.formats import Format, Read
 from scanner.formats._sevenzip import ENCRYPTED, MAGIC, header_span, unpack
 from scanner.formats._view import View
+from scanner.names import name_problem
 from scanner.reader import Blob, UnpackError, collect
-from scanner.zips import name_problem
 
 _HEADER = 32 << 20
 

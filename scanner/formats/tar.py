@@ -15,8 +15,8 @@ from scanner.findings import Where
 from scanner.formats import Format, Read
 from scanner.formats._view import View
 from scanner.formats.pickle import interpreted
+from scanner.names import name_problem
 from scanner.reader import Blob
-from scanner.zips import name_problem
 
 if TYPE_CHECKING:
     import tarfile

@@ -31,19 +31,9 @@ from scanner.reader import (
     inflate,
     unlzma_member,
 )
-from scanner.zips import (
-    BZIP2,
-    DEFLATED,
-    LOCAL,
-    LZMA,
-    STORED,
-    ZSTD,
-    Directory,
-    Member,
-    end_records,
-    looks_like_zip,
-    read_directory,
-)
+from scanner.zip_ends import end_records, looks_like_zip
+from scanner.zip_parts import BZIP2, DEFLATED, LOCAL, LZMA, STORED, ZSTD, Directory, Member
+from scanner.zips import read_directory
 
 _PAYLOADS = ("/data/weights", "/data/constants")
 _NUMBERED = pattern(r"(?:weight|tensor)_[0-9]+")

@@ -8,7 +8,9 @@ from functools import cache
 
 from scanner.pickles.machine import interpret
 from scanner.pickles.tensors import read_state
-from scanner.zips import STORED, Directory, Member, looks_like_zip, read_directory
+from scanner.zip_ends import looks_like_zip
+from scanner.zip_parts import STORED, Directory, Member
+from scanner.zips import read_directory
 from secureload.convert.copy import Record
 from secureload.convert.state import name_state
 from secureload.convert.torch_pickle import accept, checkpoints, make_tensors, unused_note
