@@ -287,6 +287,16 @@ _FATAL_WORDS: Final = frozenset(
 )
 """Attributes that mean one thing, through whatever module a dotted path reaches them."""
 
+_ALIASED: Final = frozenset(
+    """
+    os posix nt subprocess sys builtins importlib imp runpy pty ctypes shutil socket marshal
+    pickle cPickle dill cloudpickle tempfile urllib httpx ftplib telnetlib
+    webbrowser pkgutil codeop pdb timeit compileall py_compile zipimport sysconfig
+    pkg_resources cffi atexit threading
+    """.split()  # noqa: SIM905
+)
+"""Modules that others import and hold; no package names a part of its own like these."""
+
 _REACHES: Final = frozenset(
     """
     __globals__ __builtins__ __subclasses__ __bases__ __base__ __mro__ __class__ __dict__
@@ -355,7 +365,7 @@ def effect(module: str, name: str) -> str | None:
     if f"{mapped[0]}.{mapped[1]}" in _HARMLESS:
         return None
     spellings = [mapped] if mapped == (module, name) else [mapped, (module, name)]
-    for look in (_by_name, _by_path, _by_module):
+    for look in (_by_name, _by_path, _by_alias, _by_module):
         for owner, path in spellings:
             found = look(owner, path)
             if found is not None:
@@ -373,6 +383,26 @@ def _by_path(module: str, name: str) -> str | None:
     if (len(steps) > 1 or module not in _DUNDERS) and not _REACHES.isdisjoint(steps):
         return RESOLVES
     return _through(steps) if len(steps) > 1 else None
+
+
+def _by_alias(module: str, name: str) -> str | None:
+    """Return what a path reaches through a module that another holds: `torch.hub.os.system`.
+
+    Of such a path an importer by dotted names takes each part that is no module for an attribute.
+    """
+    steps = f"{module}.{name}".split(".")
+    for start in range(1, len(steps) - 1):
+        # `_pickle` is what libraries call their own helpers for pickling.
+        head = steps[start].lstrip("_") if steps[start] != "_pickle" else "_pickle"
+        rest = ".".join([head, *steps[start + 1 :]])
+        if rest in _HARMLESS:
+            continue
+        found = _NAME_EFFECTS.get(rest)
+        if found is None and head in _ALIASED:
+            found = _longest(_MODULE_EFFECTS, rest)
+        if found is not None:
+            return found
+    return None
 
 
 def _by_module(module: str, name: str) -> str | None:

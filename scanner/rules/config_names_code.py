@@ -12,7 +12,8 @@ Fires on
     nothing of importing. A module or activation of another package, `trust_remote_code: true`,
     libraries of operators, and classes of Java or .NET are told too.
 Stays quiet on
-    `attn_implementation: sdpa` and other names built into the library.
+    `attn_implementation: sdpa` and other names built into the library; `_target_` and `target`
+    that name classes of torch, Lightning, NeMo and other libraries that such settings are for.
 Remedy
     Use a model whose architecture your library knows, or approve the code by digest.
 """
@@ -26,6 +27,7 @@ from scanner.findings import EvidenceValue, Severity
 from scanner.patterns import pattern
 from scanner.pickles import danger
 from scanner.rules import Message, Rule
+from scanner.rules._targets import reviewed
 
 _CODE = frozenset(
     {"auto_map", "custom_generate", "custom_pipelines", "custom_pipeline", "fusion_config"}
@@ -74,6 +76,12 @@ _IMPORTING = pattern(
     r"|handler|import|module|constructor|hook|init|object|reduce|\(\)|\?)_*"
 )
 """Keys whose values loaders of many kinds import, or that are not known; under others, talk."""
+_ALWAYS_IMPORTS = pattern(
+    r"_*(?:class_path|cls_path|import_path|target_class|python_class|python_path|callable_path"
+    r"|function_path|factory_path|_target|__target__)_*"
+)
+"""Keys under which a dotted name is nothing but what a loader imports."""
+_QUALIFIED_CLASS = pattern(r"[a-z_]\w*(?:\.\w+)*\.[A-Z]\w*")
 _DOTTED = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _KNOWN = frozenset(
     """builtins catboost collections copy datetime diffusers functools keras lightgbm mlflow numpy
@@ -103,11 +111,15 @@ def check(fact: ConfigFact) -> Iterator[Message]:
     elif fact.key == "module-type":
         if not str(fact.value).startswith("sentence_transformers."):
             yield _imports(fact, str(fact.value), evidence)
+    elif fact.key == "_target_" and isinstance(fact.value, str) and _is_reviewed(fact.value):
+        return
     elif fact.key in _IMPORTS and named:
         yield _imports(fact, fact.value, evidence)
     elif fact.key in ("dotted-name", "module-and-name"):
         if _effect(fact.value) is not None:
             yield _imports(fact, fact.value, evidence, certain=_imported_from(fact))
+        elif _is_target(fact, value) and not _is_reviewed(value):
+            yield _imports(fact, value, evidence)
     elif fact.key == "trust_remote_code" and fact.value is True:
         yield Message(text=f"`{fact.path}` asks for the code of a repository", evidence=evidence)
     elif fact.key in _LIBRARIES and value:
@@ -127,6 +139,21 @@ def check(fact: ConfigFact) -> Iterator[Message]:
         target = target if "." in target else f"builtins.{target}"
         if _effect(target) is not None:
             yield _imports(fact, target, evidence)
+
+
+def _is_reviewed(target: str) -> bool:
+    """Whether a library's own settings name this in earnest."""
+    return _effect(target) is None and reviewed(target.strip())
+
+
+def _is_target(fact: ConfigFact, value: str) -> bool:
+    """Whether this key says that the dotted name under it is imported."""
+    key = fact.path.rpartition(".")[2]
+    if fact.key == "module-and-name":
+        return False
+    return _ALWAYS_IMPORTS.fullmatch(key) is not None or (
+        key == "target" and _QUALIFIED_CLASS.fullmatch(value) is not None
+    )
 
 
 def _imported_from(fact: ConfigFact) -> bool:

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 from scanner.facts import CodeFact
 from scanner.findings import Severity
+from scanner.pickles import danger
 from scanner.rules import Message, Rule
 
 _HIGH = frozenset(
@@ -48,6 +49,11 @@ _OWN_DATA = frozenset({"pickle.load"})
 """What reads a file that lies somewhere, and not bytes that the code brings along."""
 _BY_NAME = frozenset({"keras-custom", "torch-expression", "torch-target"})
 """Code that a file merely names; what the name is known for decides."""
+_ACTS = frozenset(
+    {danger.RUNS_CODE, danger.STARTS_PROCESS, danger.IMPORTS_MODULES, danger.NATIVE,
+     danger.UNPICKLES, danger.TAMPERS}
+)  # fmt: skip
+"""Effects by which a name that a file gives, and its loader looks up, is dangerous."""
 _FAMILIES = ("os.exec", "os.spawn", "os.posix_spawn", "posix.", "code.", "importlib.")
 """Prefixes of which every name counts."""
 _LOOKS_UP = frozenset(
@@ -62,6 +68,12 @@ def dangerous(name: str) -> bool:
         return name not in _LOOKS_UP
     parts = name.split(".")
     return any(".".join(parts[:count]) in _DANGEROUS for count in range(1, len(parts) + 1))
+
+
+def _acts(name: str) -> bool:
+    """Whether a dotted name is known for what a loader that looks it up would run."""
+    module, _, last = name.rpartition(".")
+    return bool(module) and danger.effect(module, last) in _ACTS
 
 
 def check(fact: CodeFact) -> Iterator[Message]:
@@ -85,7 +97,7 @@ def check(fact: CodeFact) -> Iterator[Message]:
         text = f"Python that calls {', '.join(called[:5])} while it is imported"
     if fact.language == "yaml-object":
         severity = Severity.CRITICAL if called or "apply" in fact.detail else Severity.HIGH
-    if fact.language in _BY_NAME and called:
+    if fact.language in _BY_NAME and (called or any(map(_acts, fact.names))):
         severity = Severity.CRITICAL
     if fact.language == "tensorflow-op" and fact.detail == "runs Python or touches files":
         severity = Severity.CRITICAL

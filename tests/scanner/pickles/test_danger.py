@@ -73,3 +73,29 @@ def test_python_2_names_are_mapped_as_pickle_maps_them() -> None:
     assert danger.canonical("cPickle", "loads") == ("pickle", "loads")
     assert danger.only_python2("__builtin__")
     assert not danger.only_python2("os")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "told"),
+    [
+        ("torch.hub.os", "system", danger.STARTS_PROCESS),
+        ("numpy.f2py.os", "popen", danger.STARTS_PROCESS),
+        ("torch._utils._sys", "exit", danger.TAMPERS),
+        ("transformers.utils.importlib", "import_module", danger.IMPORTS_MODULES),
+        ("some.module.builtins", "eval", danger.RUNS_CODE),
+        ("some.torch", "load", danger.UNPICKLES),
+    ],
+)
+def test_a_module_that_another_holds_is_seen(module: str, name: str, told: str) -> None:
+    assert danger.effect(module, name) == told
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("scipy.signal", "windows.hann"), ("numpy.random._pickle", "__generator_ctor"),
+        ("some.io", "Reader"), ("some.types", "Box"), ("some.code", "Model"),
+    ],
+)  # fmt: skip
+def test_a_package_may_name_its_parts_like_modules(module: str, name: str) -> None:
+    assert danger.effect(module, name) is None

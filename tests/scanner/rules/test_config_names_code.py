@@ -51,7 +51,7 @@ def test_a_target_with_a_known_effect_is_critical(target: str) -> None:
     assert finding.severity is Severity.CRITICAL
 
 
-@pytest.mark.parametrize("target", ["torch.optim.AdamW", "functools.partial", "Adam"])
+@pytest.mark.parametrize("target", ["functools.partial", "Adam", "unheard_of.Model"])
 def test_any_other_target_is_not(target: str) -> None:
     (finding,) = RULE.apply(value("_target_", target))
 
@@ -97,3 +97,57 @@ def test_other_ways_to_name_code_fire(fact: ConfigFact) -> None:
 )
 def test_ordinary_names_stay_quiet(fact: ConfigFact) -> None:
     assert list(RULE.apply(fact)) == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.hub.os.system", "numpy.f2py.os.popen",
+        "torch.nn.modules.module.builtins.eval", "nemo.utils.importlib.import_module",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["_target_", "class_name", "py/function"])
+def test_a_module_that_another_holds_is_critical(target: str, key: str) -> None:
+    (finding,) = RULE.apply(value(key, target))
+
+    assert finding.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.optim.AdamW", "torch.nn.ReLU", "torch.nn.functional.relu",
+        "torchvision.models.resnet18", "pytorch_lightning.callbacks.ModelCheckpoint",
+        "nemo.collections.asr.modules.ConformerEncoder",
+        "omegaconf.DictConfig", "collections.OrderedDict", "torch.float16",
+    ],
+)  # fmt: skip
+def test_reviewed_targets_stay_quiet(target: str) -> None:
+    assert list(RULE.apply(value("_target_", target))) == []
+    assert list(RULE.apply(value("dotted-name", target, path="$.model.class_path"))) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "target"),
+    [
+        ("class_path", "unheard_of.models.Net"), ("class_path", "unheard_of.make"),
+        ("target", "unheard_of.Net"), ("_target", "unheard_of.make"),
+        ("class_path", "pytorch_lightning.callbacks.LambdaCallback"),
+        ("class_path", "transformers.AutoModel.from_pretrained"),
+    ],
+)  # fmt: skip
+def test_an_unknown_class_to_import_is_doubted(key: str, target: str) -> None:
+    (finding,) = RULE.apply(value("dotted-name", target, path=f"$.model.{key}"))
+
+    assert finding.severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("target", "model.onnx"), ("target", "loss.total"), ("target", "train.csv"),
+        ("name", "unheard_of.Net"), ("description", "See unheard_of.Net"),
+    ],
+)  # fmt: skip
+def test_other_dotted_words_stay_quiet(key: str, text: str) -> None:
+    assert list(RULE.apply(value("dotted-name", text, path=f"$.{key}"))) == []

@@ -44,3 +44,12 @@ def test_dangerous_names(name: str) -> None:
                                   "torch.compile", "socketless"])  # fmt: skip
 def test_harmless_names(name: str) -> None:
     assert not dangerous(name)
+
+
+@pytest.mark.parametrize("language", ["torch-target", "keras-custom"])
+def test_a_target_in_a_module_that_another_holds_is_critical(language: str) -> None:
+    fact = code(language, "torch.hub.os.system")
+
+    (finding,) = RULE.apply(fact)
+
+    assert finding.severity is Severity.CRITICAL
