@@ -20,15 +20,19 @@ from scanner import Report
 from scanner.frozen import dataclass, field
 
 SourceKind = Literal["hub", "local", "git"]
+RepoType = Literal["model", "dataset", "space"]
+
+HUB_PREFIXES: Mapping[RepoType, str] = {"model": "", "dataset": "datasets/", "space": "spaces/"}
+"""How the Hub tells its types of repositories apart: by what stands before the name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """Where a model is asked for.
+    """Where a model is asked for, or a dataset or Space of the Hub.
 
-    `location` is `org/name` (hub), an absolute path (local) or a URL without the `git+`
-    (git). `revision` is what the caller asked for: a branch, a tag, a commit, or None for
-    the default branch.
+    `location` is `org/name`, `datasets/org/name` or `spaces/org/name` (hub), an absolute path
+    (local) or a URL without the `git+` (git). `revision` is what the caller asked for: a
+    branch, a tag, a commit, or None for the default branch.
     """
 
     kind: SourceKind
@@ -42,8 +46,30 @@ class Source:
 
     @property
     def repository(self) -> str:
-        """The name that trust roots and policy rules match: `org/name`, a path, a URL."""
+        """The name that trust roots and policy rules match: `org/name`, a path, a URL.
+
+        A dataset's and a Space's begin with their type, so that no record of one is ever
+        taken for that of a model of its name.
+        """
         return self.location
+
+    @property
+    def repo_type(self) -> RepoType:
+        """`dataset` or `space` for those of the Hub; `model` for everything else."""
+        return repo_type_of(self.location) if self.kind == "hub" else "model"
+
+    @property
+    def name(self) -> str:
+        """`org/name` of a repository of the Hub, whatever its type; else the location."""
+        return self.location.removeprefix(HUB_PREFIXES[self.repo_type])
+
+
+def repo_type_of(repository: str) -> RepoType:
+    """The type that the name of a repository of the Hub begins with."""
+    for repo_type, prefix in HUB_PREFIXES.items():
+        if prefix and repository.startswith(prefix):
+            return repo_type
+    return "model"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -134,7 +134,7 @@ def _changed_ids(within: Surroundings, listing: Listing) -> dict[str, tuple[str,
     if listing.upstream is None:
         return {}
     name = listing.source.repository
-    account, ids = name.partition("/")[0], listing.upstream.ids
+    account, ids = _account(listing.source), listing.upstream.ids
     scopes = {
         "repository": f"{listing.source.kind}:{name}#repository",
         "name": f"{listing.source.kind}:{name}#name",
@@ -147,6 +147,12 @@ def _changed_ids(within: Surroundings, listing: Listing) -> dict[str, tuple[str,
         if first != now:
             changed[what] = (first, now)
     return changed
+
+
+def _account(source: Source) -> str:
+    """Whose a repository is: one account has models, datasets and Spaces under one name."""
+    owner, slash, _ = source.name.partition("/")
+    return owner if slash else source.repository
 
 
 def moves(source: Source) -> bool:

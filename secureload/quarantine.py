@@ -260,7 +260,8 @@ def _places(job: _Job, claim: FileClaim) -> Iterator[Path]:
     if job.shelf and (place := job.shelf(claim, blob)):
         yield place
     if job.listing.source.kind == "hub":
-        repository = "models--" + job.listing.source.location.replace("/", "--")
+        source = job.listing.source
+        repository = f"{source.repo_type}s--{source.name.replace('/', '--')}"
         yield _hub_cache(job.ctx) / repository / "snapshots" / job.listing.commit / claim.path
 
 

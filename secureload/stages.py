@@ -39,7 +39,9 @@ from secureload.flow import (
 )
 from secureload.surroundings import Surroundings
 
-_NOT_FETCHED = frozenset({"sources", "repos", "revision", "owner", "limits", "recalled"})
+_NOT_FETCHED = frozenset(
+    {"sources", "repo-types", "repos", "revision", "owner", "limits", "recalled"}
+)
 """Topics that refuse a model before a byte of it is fetched; for others every file is read,
 so that the refusal has every reason."""
 

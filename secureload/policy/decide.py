@@ -270,6 +270,15 @@ def _source(source: Source, policy: Policy, topics: Topics) -> Iterator[Objectio
             "spec.sources",
             topics.sources,
         )
+    if kind == "hub" and source.repo_type not in topics.repo_types:
+        yield deny(
+            "repo-types",
+            f"`{name}` is a {source.repo_type}, and only "
+            f"{' and '.join(f'{one}s' for one in topics.repo_types) or 'nothing'} may be asked for",
+            "",
+            "spec.repoTypes",
+            topics.repo_types,
+        )
     if not any(fnmatchcase(name, glob) for glob in topics.repos.allow):
         yield deny(
             "repos",
@@ -279,7 +288,8 @@ def _source(source: Source, policy: Policy, topics: Topics) -> Iterator[Objectio
             topics.repos.allow,
         )
     for glob in topics.repos.deny:
-        if fnmatchcase(name.lower(), glob.lower()):
+        # Without its prefix too: what is denied of a name is denied of every type.
+        if any(fnmatchcase(one.lower(), glob.lower()) for one in (name, source.name)):
             yield deny("repos", f"`{name}` is refused by name", "", "spec.repos.deny", [glob])
     for rule in policy.rules:
         if rule.deny and rule.applies_to(source):

@@ -74,9 +74,11 @@ class Rule:
         match = self.match
         if match.sources is not None and source.kind not in match.sources:
             return False
-        repository = source.repository
-        return any(fnmatchcase(repository, glob) for glob in match.repos) and not any(
-            fnmatchcase(repository, glob) for glob in match.except_
+        if match.repo_types is not None and source.repo_type not in match.repo_types:
+            return False
+        names = {source.repository, source.name}
+        return any(fnmatchcase(name, glob) for name in names for glob in match.repos) and not any(
+            fnmatchcase(source.repository, glob) for glob in match.except_
         )
 
 
@@ -342,9 +344,7 @@ def _check_pickles(path: Path, settings: Any, place: str) -> None:
 
 def _match_of(match: Match) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(match)
-    if plain["sources"] is None:
-        del plain["sources"]
-    return plain
+    return {key: value for key, value in plain.items() if value is not None}
 
 
 def _sealed(policy: Policy) -> Policy:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_or
 
 import msgspec
 
+from secureload.flow import RepoType
+
 Action = Literal["allow", "warn", "deny"]
 """What to do about something: nothing, mention it, or refuse."""
 
@@ -38,7 +40,9 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
 class Repos(Topic, frozen=True, kw_only=True):
     """Which repositories may be asked for, as globs over `org/name`, a path or a URL.
 
-    `deny` is compared without regard to case, because a hub may be as lenient.
+    `deny` is compared without regard to case, because a hub may be as lenient. Of a dataset
+    or a Space the name begins with `datasets/` or `spaces/`; what is denied without that is
+    denied of every type.
     """
 
     allow: tuple[Name, ...] = ("*",)
@@ -236,13 +240,15 @@ class Topics(Topic, frozen=True, kw_only=True):
     """Everything a policy says once what it extends and what it leaves out are filled in.
 
     `mode`: `enforce` refuses; `warn` and `audit` admit, mention or only record what enforce
-    would refuse, except what is malicious, badly signed or would run code. `scope` is what
-    to fetch and scan: what the library needs, or all. `sandbox: required` refuses where the
-    files were not read in full confinement.
+    would refuse, except what is malicious, badly signed or would run code. `repoTypes` are
+    the types of the Hub's repositories that may be asked for. `scope` is what to fetch and
+    scan: what the library needs, or all; of a dataset or a Space it is always all. `sandbox:
+    required` refuses where the files were not read in full confinement.
     """
 
     mode: Literal["audit", "warn", "enforce"] = "enforce"
     sources: tuple[Literal["hub", "local", "git"], ...] = ("hub", "local", "git")
+    repo_types: tuple[RepoType, ...] = ("model",)
     repos: Repos = Repos()
     revision: Revision = Revision()
     identity: Identity = Identity()
@@ -262,9 +268,14 @@ class Topics(Topic, frozen=True, kw_only=True):
 
 
 class Match(Topic, frozen=True, kw_only=True):
-    """What a rule applies to; what is absent matches all."""
+    """What a rule applies to; what is absent matches all.
+
+    A glob of `repos` without `datasets/` or `spaces/` matches every type of repository of
+    that name, because a rule can only forbid; one of `except` means what it spells.
+    """
 
     sources: tuple[Literal["hub", "local", "git"], ...] | None = None
+    repo_types: tuple[RepoType, ...] | None = None
     repos: tuple[Name, ...] = ("*",)
     except_: tuple[Name, ...] = msgspec.field(name="except", default=())
 

@@ -1,7 +1,8 @@
 """The Hugging Face Hub, or anything that speaks its protocol at `$HF_ENDPOINT`.
 
 One request pins the commit, a few list the tree at that commit, and files come from
-`/{repo}/resolve/{commit}/{path}`. Nothing the server says names a file on disk.
+`/{repo}/resolve/{commit}/{path}`, where `{repo}` of a dataset is `datasets/org/name`. Nothing
+the server says names a file on disk.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def resolve(source: Source, ctx: Context) -> Listing:
-    """Pin the commit of a Hub model and list its tree there.
+    """Pin the commit of a repository of the Hub and list its tree there.
 
     Raises:
         OfflineError, NotFoundError, AccessError, SourceError: see `sources.resolve`.
@@ -38,9 +39,9 @@ def resolve(source: Source, ctx: Context) -> Listing:
             f"{source} is not in the trusted cache, and the network is forbidden",
             hint="admit it once while online, or unset HF_HUB_OFFLINE and local_files_only",
         )
-    model = f"{_endpoint(ctx)}/api/models/{source.location}"
+    about = f"{_endpoint(ctx)}/api/{source.repo_type}s/{source.name}"
     asked = source.revision
-    pin = f"{model}/revision/{quote(asked, safe='')}" if asked else model
+    pin = f"{about}/revision/{quote(asked, safe='')}" if asked else about
     if ctx.signals:
         pin += "?securityStatus=true"
     info, _ = transport.fetch_json(_request(pin, str(source), ctx), ctx)
@@ -52,14 +53,14 @@ def resolve(source: Source, ctx: Context) -> Listing:
         )
     if asked and _COMMIT.fullmatch(asked) and asked != commit:
         raise SourceError(f"{source}: the server answers with another commit, {commit}")
-    listed = base.listing(source, commit, _tree(f"{model}/tree/{commit}", source, ctx))
+    listed = base.listing(source, commit, _tree(f"{about}/tree/{commit}", source, ctx))
     upstream = signals.read(info, datetime.now(UTC))
     # Not asked is another thing than asked and not told.
     return replace(listed, upstream=upstream if ctx.signals else replace(upstream, signal=None))
 
 
 def remote(listing: Listing, ctx: Context) -> GitRemote:
-    """The model's git repository, with the token if there is one."""
+    """The repository as git fetches it, with the token if there is one."""
     headers = tuple(f"{name}: {value}" for name, value in _secret(ctx).items())
     return GitRemote(url=f"{_endpoint(ctx)}/{listing.source.location}", headers=headers)
 

@@ -1,6 +1,7 @@
 """From text to a `Source`: what people write when they name a model.
 
-    org/name  org/name@revision  name  hub:org/name     on the Hub
+    org/name  org/name@revision  name  hub:org/name     a model on the Hub
+    datasets/org/name  spaces/org/name  hf://...        a dataset or a Space there
     ./folder  ../folder  /folder  ~/folder  file        on this machine
     git+https://host/path@revision  git+file:///path    in a git repository
 
@@ -16,7 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from secureload.errors import NotFoundError, UsageError
-from secureload.flow import Source
+from secureload.flow import HUB_PREFIXES, Source, repo_type_of
 
 _WAYS = "write org/name[@revision], ./folder, or git+https://host/path[@revision]"
 
@@ -45,8 +46,9 @@ def parse(text: str, revision: str | None = None) -> Source:
         _check_revision(revision, text)
     if text.startswith("git+"):
         return _git(text, revision)
-    if text.startswith("hub:"):
-        return _hub(text.removeprefix("hub:"), revision)
+    for prefix in ("hub:", "hf://"):
+        if text.startswith(prefix):
+            return _hub(text.removeprefix(prefix), revision)
     if found := _local(text, revision):
         return found
     return _hub(text, revision)
@@ -118,16 +120,19 @@ def _hub(text: str, revision: str | None) -> Source:
     )
 
 
-def _check_hub(name: str) -> None:
-    problem = ""
-    if not _HUB.fullmatch(name) or ".." in name or "--" in name:
+def _check_hub(location: str) -> None:
+    repo_type = repo_type_of(location)
+    name, problem = location.removeprefix(HUB_PREFIXES[repo_type]), ""
+    if repo_type == "space" and "/" not in name:
+        problem = "names no Space: each has an owner, as in spaces/org/name"
+    elif not _HUB.fullmatch(name) or ".." in name or "--" in name:
         problem = "is not a name on the Hub, and no such folder exists here"
     elif len(name) > _HUB_CHARACTERS:
         problem = f"is longer than a name on the Hub may be ({_HUB_CHARACTERS} characters)"
     elif name.endswith((".git", ".ipynb")):
         problem = "ends as no name on the Hub may"
     if problem:
-        raise UsageError(f"{name!r} {problem}", hint=_WAYS)
+        raise UsageError(f"{location!r} {problem}", hint=_WAYS)
 
 
 def _git(text: str, revision: str | None) -> Source:

@@ -4,7 +4,8 @@
         os.environ["HF_ENDPOINT"] = hub.url
 
 serves `root/org/name.git` (or `root/name.git`) with its LFS objects at
-`root/org/name.lfs/<sha256>`: the Hub's API, `resolve` with ranges and LFS metadata, the LFS
+`root/org/name.lfs/<sha256>`, and datasets and Spaces below `root/datasets` and `root/spaces`,
+as in the Hub's own addresses: the Hub's API, `resolve` with ranges and LFS metadata, the LFS
 batch API, and git's smart HTTP through `git http-backend`. `hub.requests` has every request
 in order, `hub.misbehave(...)` makes the next ones go wrong.
 """
@@ -154,8 +155,8 @@ class LocalHub:
         )
 
     def repository(self, name: str) -> Repository | None:
-        """The bare repository of a model, if there is one."""
-        if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)?", name) or ".." in name:
+        """The bare repository of a model, or of `datasets/org/name`, if there is one."""
+        if not re.fullmatch(rf"{_PREFIX}[\w.-]+(?:/[\w.-]+)?", name) or ".." in name:
             return None
         path = self.root / f"{name}.git"
         return Repository(path=path) if (path / "HEAD").is_file() else None
@@ -194,10 +195,12 @@ class _Answered(Exception):  # noqa: N818
     """The answer has been sent."""
 
 
+_PREFIX = "(?:datasets/|spaces/)?"
+_API = re.compile(r"/api/(model|dataset|space)s/(.+)")
 _VERBS = frozenset({"revision", "tree", "paths-info", "refs", "commits", "auth-check"})
 _GIT = re.compile(r"/(?P<repo>.+?)(?:\.git)?/(?P<rest>info/refs|git-upload-pack)")
 _LFS = re.compile(r"/(?P<repo>.+?)\.git/info/lfs/objects/(?P<rest>batch|[0-9a-f]{64})")
-_RESOLVE = re.compile(r"/(?P<repo>[^/]+(?:/[^/]+)?)/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
+_RESOLVE = re.compile(rf"/(?P<repo>{_PREFIX}[^/]+(?:/[^/]+)?)/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
 _CDN = re.compile(r"/cdn/(?P<repo>.+)/(?P<oid>[0-9a-f]{64})")
 
 
@@ -254,8 +257,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _route(self, body: bytes) -> None:
         path = self.decoded
-        if path.startswith("/api/models/"):
-            self._api(self.raw.removeprefix("/api/models/").split("/"), body)
+        if match := _API.fullmatch(self.raw):
+            self._api(match[1], match[2].split("/"), body)
         if match := _LFS.fullmatch(path):
             self._lfs(match["repo"], match["rest"], body)
         if match := _GIT.fullmatch(path):
@@ -268,9 +271,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     # -- the API -------------------------------------------------------------------------
 
-    def _api(self, parts: Sequence[str], body: bytes) -> None:
+    def _api(self, repo_type: str, parts: Sequence[str], body: bytes) -> None:
         length = 1 if len(parts) == 1 or parts[1] in _VERBS else 2
-        name = "/".join(parts[:length])
+        prefix = "" if repo_type == "model" else f"{repo_type}s/"
+        name = prefix + "/".join(parts[:length])
         verb, *rest = [*parts[length:], ""]
         rest = [unquote(part) for part in rest[:-1]] if verb else []
         content = verb == "auth-check"
@@ -308,20 +312,20 @@ class _Handler(BaseHTTPRequestHandler):
         says = dict(self.hub.says.get(name, {}))
         if "securityStatus=true" not in self.query:
             says.pop("securityRepoStatus", None)
+        about = _ABOUT[name.partition("/")[0]] if name.startswith(tuple(_ABOUT)) else _MODEL
+        own = name.removeprefix("datasets/").removeprefix("spaces/")
         self._json(
             {
                 "_id": "0" * 24,
-                "id": name,
-                "modelId": name,
+                "id": own,
+                **({"modelId": own} if about is _MODEL else {}),
                 "sha": commit,
                 "private": bool(gate and not gate.gated),
                 "gated": "manual" if gate and gate.gated else False,
                 "disabled": False,
                 "downloads": 0,
                 "likes": 0,
-                "tags": ["transformers"],
-                "pipeline_tag": None,
-                "library_name": "transformers",
+                **about,
                 "createdAt": "2024-01-01T00:00:00.000Z",
                 "lastModified": "2024-01-01T00:00:00.000Z",
                 "siblings": siblings,
@@ -524,6 +528,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
+
+_MODEL = {"tags": ["transformers"], "pipeline_tag": None, "library_name": "transformers"}
+_ABOUT: dict[str, dict[str, Any]] = {
+    "datasets": {"tags": ["task_categories:text-classification"], "description": "Some rows."},
+    "spaces": {"tags": ["gradio"], "sdk": "gradio", "subdomain": "org-name"},
+}
+"""What the API says of a repository, by its type."""
 
 _ASK = {"WWW-Authenticate": 'Basic realm="local hub"'}
 

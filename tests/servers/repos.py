@@ -18,7 +18,7 @@ from pathlib import Path
 from secureload.flow import GitRemote
 from tests.servers.keys import Key
 
-LFS_SUFFIXES = (".bin", ".safetensors", ".h5", ".msgpack", ".model", ".pt")
+LFS_SUFFIXES = (".bin", ".safetensors", ".h5", ".msgpack", ".model", ".pt", ".parquet", ".arrow")
 
 _ENVIRONMENT = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
 
@@ -32,7 +32,7 @@ def lfs_pointer(data: bytes) -> bytes:
 
 
 class PublishedRepo:
-    """A bare repository of one model, which its publisher commits to."""
+    """A bare repository, `org/name` or `datasets/org/name`, which its publisher commits to."""
 
     def __init__(self, root: Path, name: str) -> None:
         self.name = name

@@ -48,6 +48,30 @@ def test_model_info_names_the_commit_and_the_files(hub: LocalHub, repo: Publishe
     assert weights.lfs is not None
 
 
+@pytest.mark.parametrize("repo_type", ["dataset", "space"])
+def test_each_type_of_repository_has_a_place_of_its_own(
+    hub: LocalHub, tmp_path: Path, repo_type: str
+) -> None:
+    repo = PublishedRepo(hub.root, f"{repo_type}s/org/model")
+    commit = repo.commit({"data/train.parquet": WEIGHTS, "README.md": b"# Rows"})
+    api = HfApi(endpoint=hub.url)
+    info = api.repo_info("org/model", repo_type=repo_type)
+    assert (info.id, info.sha) == ("org/model", commit)
+    assert type(info).__name__ == f"{repo_type.capitalize()}Info"
+    options = {"repo_type": repo_type, "endpoint": hub.url, "cache_dir": tmp_path / "cache"}
+    folder = Path(snapshot_download("org/model", **options))
+    assert (folder / "data" / "train.parquet").read_bytes() == WEIGHTS
+    files = HfFileSystem(endpoint=hub.url, skip_instance_cache=True)
+    assert files.ls(f"{repo_type}s/org/model/data", detail=False) == [
+        f"{repo_type}s/org/model/data/train.parquet"
+    ]
+    assert commit.encode() in subprocess.run(
+        ["git", "ls-remote", f"{hub.url}/{repo_type}s/org/model"], capture_output=True, check=True
+    ).stdout  # fmt: skip
+    with pytest.raises(RepositoryNotFoundError):
+        api.model_info("datasets/absent")
+
+
 @pytest.mark.parametrize("page", [1, 2, 1_000])
 def test_the_tree_is_listed_whole_whatever_the_page(hub: LocalHub, page: int) -> None:
     hub.page = page

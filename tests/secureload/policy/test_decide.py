@@ -225,6 +225,40 @@ def test_strict_alone_refuses_what_was_not_read_in_full_confinement() -> None:
         assert (judged.decision is Decision.DENY) is (name == "strict")
 
 
+@pytest.mark.parametrize("repo_type", ["dataset", "space"])
+def test_models_alone_may_be_asked_for_where_a_policy_does_not_say(repo_type: str) -> None:
+    source = Source(kind="hub", location=f"{repo_type}s/org/x", revision=COMMIT)
+    for name in policy.SHIPPED:
+        verdict, _ = ask(shipped(name), CLEAN, source=source)
+        assert any(
+            reason.rule == "repo-types" and reason.setting == "spec.repoTypes: [model]"
+            for reason in (*verdict.reasons, *verdict.warnings)
+        )
+
+
+def test_what_is_denied_of_a_name_is_denied_of_every_type(tmp_path: Path) -> None:
+    by = ours(
+        tmp_path,
+        "  repoTypes: [model, dataset]\n  formats: {}\n"
+        "  repos: {allow: ['org/*', 'datasets/org/*', '*/open'], deny: ['org/evil']}\n"
+        "  rules:\n"
+        "    - {name: bad, match: {repos: [org/bad], except: [datasets/org/ok]}, deny: never}\n"
+        "    - {name: few, match: {repoTypes: [dataset]}, limits: {files: 0}}\n",
+    )
+
+    def rules(location: str) -> set[str]:
+        file = scanned(format="json")
+        return set(
+            ask(by, file, source=Source(kind="hub", location=location, revision=COMMIT))[0].rules
+        )
+
+    assert rules("org/good") == set()
+    assert rules("datasets/org/good") == {"limits"}
+    assert rules("org/evil") == rules("org/bad") == {"repos"}
+    assert rules("datasets/org/evil") == rules("datasets/org/bad") == {"repos", "limits"}
+    assert rules("spaces/org/good") == {"repo-types", "repos"}
+
+
 def test_each_reading_of_a_polyglot_counts(tmp_path: Path) -> None:
     by = ours(tmp_path, "  formats: {allow: [pickle, zip]}\n  pickles: {mode: forbid}\n")
     verdict, _ = ask(by, scanned(format="zip+pickle"))

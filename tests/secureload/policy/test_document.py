@@ -102,6 +102,8 @@ def test_policies_that_extend_in_a_circle_are_an_error(tmp_path: Path) -> None:
         ("  identity: {invalid: allow}\n", 5, "allow"),
         ("  verdicts: {malicious: warn}\n", 5, "warn"),
         ("  remoteCode: allow\n", 5, "allow"),
+        ("  repoTypes: [model, datasets]\n", 5, "datasets"),
+        ("  rules:\n    - name: x\n      match: {repoTypes: [bucket]}\n", 7, "bucket"),
         ("  limits: {repoBytes: 12 parsecs}\n", 5, "limits"),
         ("  rules:\n    - match: {repos: [a]}\n", 6, "name"),
         ("  rules:\n    - name: x\n      sources: [hub]\n", 7, "unknown key"),

@@ -56,6 +56,9 @@ def _settings(shape: type[Topic]) -> st.SearchStrategy[dict[str, Any]]:
             choices[field.encode_name] = st.lists(
                 st.sampled_from(["hub", "local", "git"]), unique=True
             ).map(tuple)
+        elif field.name == "repo_types":
+            types = st.sampled_from(["model", "dataset", "space"])
+            choices[field.encode_name] = st.lists(types, unique=True).map(tuple)
         elif isinstance(field.default, str):
             choices[field.encode_name] = st.sampled_from(get_args(kind))
         elif isinstance(field.default, tuple) or field.name == "allow":
@@ -104,6 +107,14 @@ def test_what_a_partial_topic_says_survives_a_round_trip(plain: dict[str, Any]) 
     again = msgspec.to_builtins(_partial(plain))
     assert again == msgspec.to_builtins(_partial(again))
     assert msgspec.convert(layered({}, again), Topics) == msgspec.convert(plain, Topics)
+
+
+def test_types_of_repositories_are_those_that_every_rule_names() -> None:
+    base = msgspec.convert({"repoTypes": ["model", "dataset"]}, Topics)
+    once = tightened(base, _partial({"repoTypes": ["dataset", "space"]}))
+    assert once.repo_types == ("dataset",)
+    assert tightened(once, _partial({"repoTypes": ["model"]})).repo_types == ()
+    assert Topics().repo_types == ("model",)
 
 
 def _any_of(*kinds: str) -> Any:

@@ -81,6 +81,24 @@ def test_nothing_but_the_questions_is_asked(ctx: Context, hub: LocalHub, commit:
     ]
 
 
+@pytest.mark.parametrize("prefix", ["datasets/", "spaces/"])
+def test_each_type_is_asked_for_in_a_place_of_its_own(
+    ctx: Context, hub: LocalHub, repo: PublishedRepo, prefix: str
+) -> None:
+    other = PublishedRepo(hub.root, f"{prefix}{repo.name}").commit({"data.parquet": WEIGHTS})
+    hub.requests.clear()
+    listing = resolve(ctx, f"{prefix}{repo.name}")
+    assert (listing.commit, str(listing.source)) == (other, f"{prefix}org/model")
+    assert read(listing, "data.parquet", ctx) == (WEIGHTS, 0)
+    assert [str(seen) for seen in hub.requests] == [
+        f"GET /api/{prefix}org/model",
+        f"GET /api/{prefix}org/model/tree/{other}",
+        f"GET /{prefix}org/model/resolve/{other}/data.parquet",
+    ]
+    assert sources.git_remote(listing, ctx).url == f"{hub.url}/{prefix}org/model"
+    assert resolve(ctx).commit != other
+
+
 @pytest.mark.parametrize("cdn", [False, True])
 @pytest.mark.parametrize("offset", [0, 1, 20_000])
 def test_files_are_read_from_any_offset(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from secureload.errors import NotFoundError, UsageError
-from secureload.flow import Source
+from secureload.flow import HUB_PREFIXES, RepoType, Source
 from secureload.sources import parse
 from secureload.sources.reference import check
 
@@ -29,6 +29,17 @@ def test_a_hub_source_reads_back(org: str, name: str | None, revision: str | Non
     source = Source(kind="hub", location=location, revision=revision)
     assert parse(str(source)) == parse(f"hub:{source}") == source
     assert parse(location, revision) == source
+
+
+@given(st.sampled_from(["dataset", "space"]), _NAME, _NAME, _BRANCH)
+def test_a_dataset_and_a_space_read_back(
+    repo_type: RepoType, org: str, name: str, revision: str | None
+) -> None:
+    location = f"{HUB_PREFIXES[repo_type]}{org}/{name}"
+    source = Source(kind="hub", location=location, revision=revision)
+    assert parse(str(source)) == parse(f"hub:{source}") == parse(f"hf://{source}") == source
+    assert (source.repo_type, source.name) == (repo_type, f"{org}/{name}")
+    assert source.repository != source.name
 
 
 @given(
@@ -73,6 +84,20 @@ def test_an_existing_folder_wins_over_the_hub(
     assert parse("org/other").kind == "hub"
 
 
+def test_a_type_is_told_by_the_hubs_own_spelling() -> None:
+    assert parse("datasets/squad") == Source(kind="hub", location="datasets/squad")
+    types = {
+        text: parse(text).repo_type
+        for text in ("squad", "org/x", "hf://org/x", "datasets/squad", "datasets/org/x",
+                     "hf://datasets/org/x@v1", "hub:spaces/org/x", "git+file:///datasets/x")
+    }  # fmt: skip
+    assert [text for text, kind in types.items() if kind == "model"] == [
+        "squad", "org/x", "hf://org/x", "git+file:///datasets/x",
+    ]  # fmt: skip
+    assert [text for text, kind in types.items() if kind == "space"] == ["hub:spaces/org/x"]
+    assert Source(kind="local", location="datasets/x").repo_type == "model"
+
+
 @pytest.mark.parametrize("text", ["./absent", "../absent", "/absent/x", "~/absent-folder"])
 def test_a_path_never_becomes_a_name(text: str) -> None:
     with pytest.raises(NotFoundError, match="no file or folder"):
@@ -89,6 +114,8 @@ def test_a_link_in_the_hugging_face_cache_keeps_its_name(tmp_path: Path) -> None
     "text",
     [
         "", " ", "a b", "org/model\n", "org/model\x00", "org/../model", "org//model", "a/b/c",
+        "datasets/", "spaces/", "spaces/x", "datasets/a/b/c", "datasets//x", "hf://", "hf:org/x",
+        "datasets/../x", "hf://datasets/org/x/train.csv", "buckets/org/x",
         "-org/model", "org/-model", "org/model@", "org/model@a b", "org/model@-x",
         "org/model@../x", "org/model@x..y", "org/model@a:b", "org\\model", "org/model.git",
         "http://h/x", "https://huggingface.co/org/model", "git+ext::sh -c id", "git+-upload",
@@ -119,6 +146,7 @@ def test_plain_http_is_for_loopback() -> None:
         Source(kind="git", location="ext::sh -c id"),
         Source(kind="git", location="--upload-pack=id"),
         Source(kind="hub", location="../x"),
+        Source(kind="hub", location="datasets/../x"),
         Source(kind="local", location="x"),
         Source(kind="hub", location="org/model", revision="--x"),
     ],
