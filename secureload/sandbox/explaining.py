@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from scanner import FileResult
-from scanner.engine import Found, Options, examine
+from scanner.engine import Options, examine
 from scanner.explain import Program, explain
 from scanner.frozen import dataclass
+from scanner.walk import Found
 from secureload.sandbox.jobs import Scanning, unpack_to
 from secureload.sandbox.limits import LIMITS
 from secureload.sandbox.lockdown import Confines, Tier

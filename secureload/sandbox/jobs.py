@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from scanner.engine import Found, Options, examine, prepare
+from scanner.engine import Options, examine, prepare
 from scanner.frozen import dataclass
+from scanner.walk import Found
 from secureload.sandbox.limits import LIMITS
 from secureload.sandbox.lockdown import Confines, Tier
 from secureload.sandbox.wire import Channel

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from scanner import FileResult
-from scanner.engine import Found, Options, failed, ruleset
+from scanner.engine import Options, failed, ruleset
 from scanner.frozen import dataclass
 from scanner.patterns import pattern
+from scanner.walk import Found
 from secureload.sandbox.limits import Limits
 from secureload.sandbox.wire import LostError
 from secureload.sandbox.worker import Worker, WorkerLostError

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner import FileResult
-from scanner.engine import Found, Options, prepare
+from scanner.engine import Options, prepare
 from scanner.engine import examine as examine_here
 from scanner.frozen import replace
+from scanner.walk import Found
 from secureload.sandbox.jobs import Job, Scanning
 from secureload.sandbox.limits import LIMITS, Limits
 from secureload.sandbox.lockdown import Tier

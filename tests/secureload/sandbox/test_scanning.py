@@ -13,7 +13,8 @@ import pytest
 
 import scanner
 from scanner import FileResult, FileVerdict, Status
-from scanner.engine import Found, Options, examine, prepare
+from scanner.engine import Options, examine, prepare
+from scanner.walk import Found
 from secureload.sandbox import Sandbox, Tier, forked
 from secureload.sandbox.jobs import Scanning
 from secureload.sandbox.limits import Limits
