@@ -9,10 +9,10 @@ Source: `torch/storage.py`, `_load_from_bytes`; `torch/serialization.py`, `_lega
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from scanner.facts import ImportFact, PersistentIdFact
+from scanner.frozen import replace
 from scanner.limits import LIMITS
 from scanner.pickles.allowlist import Allowlist
 from scanner.pickles.source import Source
