@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from scanner.frozen import dataclass, field
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 

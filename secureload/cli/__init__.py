@@ -13,7 +13,11 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave the process with its exit code."""
+    """Run the command line and leave the process with its exit code.
+
+    Without `arguments` those of the process are meant, and the process is all ours.
+    """
+    _open_streams()
     # What a verb imports and reads lives until it ends: look for cycles less often.
     gc.set_threshold(50_000)
     try:
@@ -24,15 +28,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     finally:
         if (begun := sys.modules.get("secureload.sandbox.worker")) is not None:
             begun.end()
-    gc.freeze()  # nor at the end: what is left goes with the process
+    if arguments is None:
+        from secureload.cli.ending import leave
+
+        leave(code)
     sys.exit(code)
 
 
 def answer(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; no exception gets out."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] in ("scan", "convert"):
+        from secureload.cli.plain import plain
+
+        if (verb := plain(given, os.environ)) is not None:
+            from secureload.cli.answering import answered
+
+            return answered(verb)
     from secureload.cli import verbs
 
     return verbs.answer(arguments)
+
+
+def _open_streams() -> None:
+    """Have standard streams where whoever started this process closed them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
 
 
 def _begin(arguments: Sequence[str]) -> None:

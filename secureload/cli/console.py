@@ -1,4 +1,7 @@
-"""What the verbs print with: colour for people, one JSON object for machines, progress."""
+"""What the verbs print with: colour for people, one JSON object for machines.
+
+The command line's library does some of this too; a plain scan does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import click
-
 from secureload.errors import Refused, SecureloadError, UsageError
-from secureload.settings import version as version
 
 if TYPE_CHECKING:
     from secureload.flow import CacheEntry, Decision, Reason, Verdict
@@ -22,6 +22,9 @@ _EXIT_CODES = {"allow": 0, "deny": 1, "error": 2}
 
 _UNPRINTABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]"
 """Compiled when something is printed; `re` keeps it."""
+
+_STYLE = r"\x1b\[[;?0-9]*[a-zA-Z]"
+_COLOURS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36}
 
 
 class OutputClosedError(Exception):
@@ -33,15 +36,23 @@ def printable(text: str) -> str:
     return re.sub(_UNPRINTABLE, lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
+def styled(text: str, fg: str = "", *, bold: bool = False, dim: bool = False) -> str:
+    """Text in a colour or a weight, for `say`."""
+    codes = [*([_COLOURS[fg]] if fg else ()), *([1] if bold else ()), *([2] if dim else ())]
+    return "".join(f"\x1b[{code}m" for code in codes) + f"{text}\x1b[0m"
+
+
 def say(text: str = "", *, err: bool = False) -> None:
     """Print a line, coloured only on a terminal."""
     stream = sys.stderr if err else sys.stdout
+    if "\x1b" in text and not wants_colour(stream):
+        text = re.sub(_STYLE, "", text)
     try:
-        click.echo(text, err=err, color=wants_colour(stream))
+        print(text, file=stream, flush=True)
     except BrokenPipeError as error:
         raise OutputClosedError from error
     except UnicodeEncodeError:
-        click.echo(text.encode("ascii", "backslashreplace").decode(), err=err)
+        print(text.encode("ascii", "backslashreplace").decode(), file=stream, flush=True)
 
 
 def write(text: str) -> None:
@@ -69,9 +80,16 @@ def show_json(value: dict[str, Any]) -> None:
 
 def fail(message: str, hint: str = "") -> None:
     """Print an error, and what to do about it, to standard error."""
-    say(f"{click.style('error:', fg='red', bold=True)} {printable(message)}", err=True)
+    say(f"{styled('error:', 'red', bold=True)} {printable(message)}", err=True)
     if hint:
-        say(f"{click.style('hint:', fg='cyan')}  {printable(hint)}", err=True)
+        say(f"{styled('hint:', 'cyan')}  {printable(hint)}", err=True)
+
+
+def version() -> str:
+    """The installed version."""
+    from secureload.settings import version as installed
+
+    return installed()
 
 
 def counted(count: int, noun: str) -> str:
@@ -107,7 +125,7 @@ def show_verdict(verdict: Verdict, *, err: bool = False) -> None:
     word, colour = _WORDS[verdict.decision.value]
     subject = printable(verdict.subject)
     policy = f"policy {printable(verdict.policy.name)} {verdict.policy.digest[:19]}"
-    say(f"{click.style(word, fg=colour, bold=True)}  {subject}  ({policy})", err=err)
+    say(f"{styled(word, colour, bold=True)}  {subject}  ({policy})", err=err)
     if verdict.commit:
         say(f"  commit {verdict.commit}", err=err)
     show_reasons(verdict.reasons, verdict.warnings, err=err)
@@ -118,13 +136,13 @@ def show_reasons(reasons: Iterable[Reason], warnings: Iterable[Reason], *, err: 
     for title, colour, items in (("because", "red", reasons), ("warning", "yellow", warnings)):
         for reason in items:
             subject = f"{printable(reason.subject)}: " if reason.subject else ""
-            rule = click.style(f"[{reason.rule}]", dim=True)
+            rule = styled(f"[{reason.rule}]", dim=True)
             say(
-                f"  {click.style(title, fg=colour)}  {subject}{printable(reason.message)} {rule}",
+                f"  {styled(title, colour)}  {subject}{printable(reason.message)} {rule}",
                 err=err,
             )
             if reason.setting:
-                say(click.style(f"           {printable(reason.setting)}", dim=True), err=err)
+                say(styled(f"           {printable(reason.setting)}", dim=True), err=err)
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

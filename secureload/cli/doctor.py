@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from secureload.cli.console import fail, printable, say, show_json, version
-from secureload.cli.options import format_option, load_policy, policy_option
+from secureload.cli.options import format_option, policy_option
+from secureload.cli.policies import load_policy
 from secureload.errors import SecureloadError
 from secureload.settings import Settings
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from secureload.cli.console import exit_code, fail, printable, say, show_json
-from secureload.cli.options import format_option, load_policy, policy_option
+from secureload.cli.options import format_option, policy_option
+from secureload.cli.policies import load_policy
 from secureload.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secureload.cli.console import fail_with, printable, say, show_json, write
-from secureload.cli.options import format_option, load_policy, trust_root_option
+from secureload.cli.options import format_option, trust_root_option
+from secureload.cli.policies import load_policy
 from secureload.errors import SecureloadError, UsageError
 from secureload.settings import Settings
 

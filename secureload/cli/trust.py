@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secureload.cli.console import printable, say, show_json
-from secureload.cli.options import format_option, load_policy, policy_option, trust_root_option
+from secureload.cli.options import format_option, policy_option, trust_root_option
+from secureload.cli.policies import load_policy
 from secureload.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,23 +1,17 @@
-"""The verbs of the command line, and what becomes of their errors.
+"""The verbs of the command line: one module each, imported when it is asked for.
 
-Exit codes: 0 allowed, 1 refused, 2 no decision. Verbs are imported when they are asked for,
-and import what is heavy when they run.
+They import what is heavy when they run.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import os
-import signal
-import sys
-from collections.abc import Iterator, Sequence
-from types import FrameType
+from collections.abc import Sequence
 
 import click
 
-from secureload.cli.console import OutputClosedError, fail, fail_with, version
-from secureload.errors import SecureloadError
+from secureload.cli.answering import answered
+from secureload.cli.console import fail, version
 
 _VERBS = {
     "scan": "Scan files and folders; nothing in them is run.",
@@ -136,51 +130,17 @@ def cli(ctx: click.Context, server: str | None) -> None:
 
 def answer(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; no exception gets out."""
-    try:
-        with _termination():
-            code = _answer(arguments)
-            sys.stdout.flush()
-            return code
-    except (OutputClosedError, BrokenPipeError):
-        # Point the descriptor elsewhere, or the interpreter complains when it flushes.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 2
-    except KeyboardInterrupt:
-        with contextlib.suppress(Exception):
-            fail("interrupted")
-        return 130
+    return answered(lambda: _run(arguments))
 
 
-def _answer(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None) -> object:
     try:
         args = None if arguments is None else list(arguments)
-        outcome = cli.main(args, prog_name="secureload", standalone_mode=False)
+        return cli.main(args, prog_name="secureload", standalone_mode=False)
     except click.ClickException as error:
         return _misused(error)
     except click.Abort:
         raise KeyboardInterrupt from None
-    except SecureloadError as error:
-        _trace()
-        return fail_with(error)
-    except (OutputClosedError, KeyboardInterrupt):
-        raise
-    except MemoryError:
-        fail("out of memory", "give the process more memory, or a smaller file")
-        return 2
-    except OSError as error:
-        _trace()
-        where = f"{error.filename}: " if error.filename else ""
-        fail(f"{where}{error.strerror or error}")
-        return 2
-    except Exception as error:
-        _trace()
-        fail(
-            f"internal error: {type(error).__name__}: {error}",
-            "this is a bug in secureload; SECURELOAD_DEBUG=1 prints the details to report",
-        )
-        return 2
-    return outcome if isinstance(outcome, int) and not isinstance(outcome, bool) else 0
 
 
 def _misused(error: click.ClickException) -> int:
@@ -191,28 +151,3 @@ def _misused(error: click.ClickException) -> int:
     path = context.command_path if context else "secureload"
     fail(error.format_message().rstrip("."), f"`{path} --help` tells how it is used")
     return 2
-
-
-def _trace() -> None:
-    if os.environ.get("SECURELOAD_DEBUG"):
-        import traceback
-
-        traceback.print_exc()
-
-
-@contextlib.contextmanager
-def _termination() -> Iterator[None]:
-    """Turn SIGTERM into an interrupt, so that work in progress is tidied away."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread: leave signals alone
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secureload.cli.console import counted, printable, save, say, show_json, write
-from secureload.cli.options import format_option, load_policy, policy_option
+from secureload.cli.options import format_option, policy_option
+from secureload.cli.policies import load_policy
 from secureload.errors import NotFoundError, UsageError
 from secureload.settings import Settings
 
