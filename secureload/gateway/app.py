@@ -42,7 +42,7 @@ from secureload.gateway.sending import Receive, Scope, Send, send_bytes, send_js
 from secureload.gateway.standing import Standing
 from secureload.gateway.store import FolderStore, Store
 from secureload.gateway.upstream import Upstream
-from secureload.gateway.watching import PRINCIPAL, Watched, watch
+from secureload.gateway.watching import PRINCIPAL, Watched
 from secureload.ledger.database import Database
 
 _LOG = logging.getLogger("secureload.gateway")
@@ -216,7 +216,7 @@ class App:
     # -- one request ---------------------------------------------------------------------
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with watch(scope, send, self.parts.metrics) as watched:
+        with Watched(scope, send, self.parts.metrics) as watched:
             try:
                 watched.row = await self._answer(scope, receive, watched)
             except Problem as problem:

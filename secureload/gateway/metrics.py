@@ -31,7 +31,9 @@ class Metrics:
             registry=self.registry,
         )
         self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._running = self._gauge("requests_running", "Requests being answered.")
+        self._running = 0
+        running = self._gauge("requests_running", "Requests being answered.")
+        running.set_function(lambda: self._running)
         self._jobs = self._gauge("jobs", "Jobs not finished.", "state")
         self.age = self._gauge("queue_age_seconds", "Age of the job that waits longest.")
         self.served = self._counter("served_bytes", "Bytes of files given to clients.")
@@ -64,11 +66,15 @@ class Metrics:
         )
         self.bytes = self._counter("gate_bytes", "Bytes that the gate worked on.", "work")
         self.expiring = self._gauge("waivers_expiring", "Waivers that end within 7 days.")
-        for result in ("hit", "miss"):
-            self.cache.labels(result)
+        self._looked = {result: self.cache.labels(result) for result in ("hit", "miss")}
 
-    def request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one request; `route` is a row's name, empty for a path that is in none."""
+    def begun(self) -> None:
+        """Note that a request has begun; from the event loop only, which is one thread."""
+        self._running += 1
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one that ended; `route` is a row's name, empty for a path that is in none."""
+        self._running -= 1
         known = method if method in _METHODS else "other"
         key = (route or "none", known, status)
         found = self._labelled.get(key)
@@ -78,13 +84,9 @@ class Metrics:
         found[0].inc()
         found[1].observe(seconds)
 
-    def running(self, change: int) -> None:
-        """Note that a request has begun (1) or ended (-1)."""
-        self._running.inc(change)
-
     def looked(self, result: str) -> None:
         """Count a revision asked for: `hit` or `miss`."""
-        self.cache.labels(result).inc()
+        self._looked[result].inc()
 
     def asked(self, result: str) -> None:
         """Count a question to the hub by how it ended."""

@@ -7,11 +7,13 @@ import functools
 import logging
 import os
 import socket
+import weakref
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from secureload.gateway import memory
 from secureload.gateway.app import App, Services
 from secureload.gateway.dashboard import Dashboard
 from secureload.gateway.oidc.sign_in import ROWS, SignIn
@@ -30,29 +32,34 @@ class SendfileProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the request as uvicorn does, and let its handler send files."""
         super().on_headers_complete()
-        sendfile = functools.partial(self._sendfile, self.cycle)
+        # Weakly: a request that held itself would stay until somebody looks for cycles.
+        sendfile = functools.partial(_sendfile, weakref.ref(self.cycle))
         self.scope["extensions"] = {SENDFILE: sendfile}  # type: ignore[dict-item]
 
-    async def _sendfile(self, cycle: Any, descriptor: int, offset: int, count: int) -> int:
-        """Send a part of an open file as the body of an answer; returns the bytes that went."""
-        begin = offset
-        with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file:
-            end = offset + count
-            while offset < end:
-                piece = min(_PIECE, end - offset)
-                try:
-                    async with asyncio.timeout(_PIECE_SECONDS):
-                        sent = await self.loop.sendfile(self.transport, file, offset, piece)
-                except (OSError, RuntimeError, TimeoutError):
-                    # The client has gone, or takes nothing: there is nobody to tell.
-                    cycle.disconnected = True
-                    self.transport.abort()
-                    return offset - begin
-                if sent == 0:
-                    raise EOFError("a file became shorter while it was sent")
-                offset += sent
-        cycle.expected_content_length -= count
-        return count
+
+async def _sendfile(request: weakref.ref[Any], descriptor: int, offset: int, count: int) -> int:
+    """Send a part of an open file as the body of an answer; returns the bytes that went."""
+    cycle = request()
+    if cycle is None:
+        return 0
+    loop, begin = asyncio.get_running_loop(), offset
+    with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file:
+        end = offset + count
+        while offset < end:
+            piece = min(_PIECE, end - offset)
+            try:
+                async with asyncio.timeout(_PIECE_SECONDS):
+                    sent = await loop.sendfile(cycle.transport, file, offset, piece)
+            except (OSError, RuntimeError, TimeoutError):
+                # The client has gone, or takes nothing: there is nobody to tell.
+                cycle.disconnected = True
+                cycle.transport.abort()
+                return offset - begin
+            if sent == 0:
+                raise EOFError("a file became shorter while it was sent")
+            offset += sent
+    cycle.expected_content_length -= count
+    return count
 
 
 def application(parts: Services) -> App:
@@ -86,4 +93,5 @@ def run(parts: Services, listening: socket.socket) -> None:
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = uvicorn.Server(config)
+    memory.settle()
     server.run(sockets=[listening])

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from secureload.cache.layout import Layout
 from secureload.digests import sha256_descriptor
 from secureload.errors import IntegrityError
-from secureload.gateway.aside import aside
+from secureload.gateway.aside import Once, aside
 from secureload.ledger import store as admissions
 from secureload.ledger.database import Database
 from secureload.ledger.records import Stamp
@@ -60,21 +60,19 @@ class FolderStore:
         self._layout = layout
         self._ledger = ledger
         self._measured: dict[str, Stamp] = {}
+        self._once = Once()
 
     async def open(self, sha256: str, size: int, *, check: Literal["always", "changed"]) -> Content:
-        """See `Store.open`. Bytes are measured once a process unless their record vouches."""
-        path = self._layout.blob(sha256)
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError as error:
-            raise IntegrityError(
-                f"the content {sha256[:12]} is missing: {error.strerror}",
-                hint="`secureload cache verify` says what else is; admit the model anew",
-            ) from error
+        """See `Store.open`. Bytes are measured once a process unless their record vouches.
+
+        However many ask at once, one measures and the others wait.
+        """
+        descriptor = self._descriptor(sha256)
         try:
             stamp = Stamp.of(os.fstat(descriptor))
             if self._measured.get(sha256) != stamp:
-                await aside(self._measure, descriptor, stamp, sha256, size, check)
+                key = (sha256, stamp, size, check)
+                await self._once.aside(key, self._measure, stamp, sha256, size, check)
                 self._measured[sha256] = stamp
         except BaseException:
             os.close(descriptor)
@@ -84,15 +82,31 @@ class FolderStore:
     async def keep(self, sha256: str, path: Path) -> None:
         """Nothing to do: the worker has published it here."""
 
-    def _measure(self, descriptor: int, stamp: Stamp, sha256: str, size: int, check: str) -> None:
+    def _descriptor(self, sha256: str) -> int:
+        path = self._layout.blob(sha256)
+        try:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            raise IntegrityError(
+                f"the content {sha256[:12]} is missing: {error.strerror}",
+                hint="`secureload cache verify` says what else is; admit the model anew",
+            ) from error
+
+    def _measure(self, stamp: Stamp, sha256: str, size: int, check: str) -> None:
         if stamp.size != size:
             raise _changed(sha256)
         if check == "changed":
             with self._ledger.read() as session:
                 if stamp in admissions.stamps(session, sha256):
                     return
-        if sha256_descriptor(descriptor) != sha256:
-            raise _changed(sha256)
+        # A descriptor of its own: whoever asked first may have gone away and closed theirs.
+        descriptor = self._descriptor(sha256)
+        try:
+            same = Stamp.of(os.fstat(descriptor)) == stamp
+            if not same or sha256_descriptor(descriptor) != sha256:
+                raise _changed(sha256)
+        finally:
+            os.close(descriptor)
 
 
 class _File:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
-import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+from typing import Any, Self
 
 from secureload import tracing
 from secureload.gateway import logs
@@ -20,26 +21,29 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET = frozenset({"livez", "readyz", "metrics"})
 """Routes that machines ask all the time: logged at level debug."""
 
+_IDS = random.Random()
+"""Seeded by the system once, and not asked for each request."""
+
 PRINCIPAL = "secureload.principal"
 """Where in the scope the name of whoever asks is noted."""
 
 
 class Watched:
-    """A request on its way; `send` goes in the place of the server's."""
+    """A request on its way; `send` goes in the place of the server's.
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    Inside `with`, whoever answers names the row, and answers through `send`.
+    """
+
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
         self.row = ""
         self.status = 500
         self.bytes = 0
-        self.id = _given_id(scope) or secrets.token_hex(16)
+        self.id = _given_id(scope) or f"{_IDS.getrandbits(128):032x}"
+        self._scope = scope
         self._send = send
-        extensions = scope.get("extensions") or {}
-        if (sendfile := extensions.get(SENDFILE)) is not None:
-
-            async def counting(descriptor: int, offset: int, count: int) -> None:
-                self.bytes += await sendfile(descriptor, offset, count)
-
-            scope["extensions"] = {**extensions, SENDFILE: counting}
+        self._metrics = metrics
+        self._extensions = scope.get("extensions")
+        self._span: AbstractContextManager[None] | None = None
 
     async def send(self, message: Any) -> None:
         """Pass a message on, and remember what it says."""
@@ -51,27 +55,40 @@ class Watched:
             self.bytes += len(message.get("body", b""))
         await self._send(message)
 
+    def __enter__(self) -> Self:
+        scope, extensions = self._scope, self._extensions
+        if extensions and (sendfile := extensions.get(SENDFILE)) is not None:
 
-@asynccontextmanager
-async def watch(scope: Scope, send: Send, metrics: Metrics) -> AsyncIterator[Watched]:
-    """Watch one request; what is inside names the row, and answers through `Watched.send`."""
-    watched, begun = Watched(scope, send), time.monotonic()
-    token = logs.REQUEST.set(watched.id)
-    metrics.running(1)
-    try:
+            async def counting(descriptor: int, offset: int, count: int) -> None:
+                self.bytes += await sendfile(descriptor, offset, count)
+
+            scope["extensions"] = {**extensions, SENDFILE: counting}
+        self._begun = time.monotonic()
+        self._token = logs.REQUEST.set(self.id)
+        self._metrics.begun()
         if tracing.is_on():
-            with _traced(scope, watched):
-                yield watched
-        else:
-            yield watched
-    finally:
-        seconds = time.monotonic() - begun
-        metrics.running(-1)
-        metrics.request(watched.row, scope["method"], watched.status, seconds)
-        if watched.row == "resolve":
-            metrics.served.inc(watched.bytes)
-        _log(scope, watched, seconds)
-        logs.REQUEST.reset(token)
+            self._span = _traced(scope, self)
+            self._span.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        scope, seconds = self._scope, time.monotonic() - self._begun
+        if self._span is not None:
+            self._span.__exit__(kind, error, trace)
+        self._metrics.answered(self.row, scope["method"], self.status, seconds)
+        if self.row == "resolve" and self.bytes:
+            self._metrics.served.inc(self.bytes)
+        _log(scope, self, seconds)
+        logs.REQUEST.reset(self._token)
+        # What counts holds the request, which holds what counts: it would stay in memory
+        # until somebody looks for cycles.
+        if self._extensions is not None:
+            scope["extensions"] = self._extensions
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from secureload.cache.layout import Layout
 from secureload.cache.objects import Objects
 from secureload.errors import CacheError
-from secureload.gateway import health, probes
+from secureload.gateway import health, memory, probes
 from secureload.gateway.aside import apart, aside
 from secureload.gateway.jobs import finish
 from secureload.gateway.processes import GRACE, Processes, Running
@@ -317,4 +317,5 @@ def _now() -> str:
 def main(setup: Setup, listening: socket.socket | None = None) -> None:
     """Run a worker in this process, and answer probes on a socket if there is one."""
     Layout(setup.settings.home).create()
+    memory.settle()
     asyncio.run(Worker(setup, listening).run())
