@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from scanner.facts import TensorFact
-from scanner.pickles.tensors import Opaque, Span
-from scanner.pickles.values import Call, DictValue, Global, ListValue, SetValue
+from scanner.pickles.tensors import Opaque
+from scanner.pickles.values import Call, DictValue, Global, ListValue, SetValue, Span
 from secureload.errors import ConversionError
 
 _DEEPEST: Final = 200

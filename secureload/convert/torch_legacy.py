@@ -11,7 +11,8 @@ import mmap
 
 from scanner.facts import TensorFact
 from scanner.pickles.machine import interpret
-from scanner.pickles.tensors import ITEM_BYTES, read_state
+from scanner.pickles.rebuilt import ITEM_BYTES
+from scanner.pickles.tensors import read_state
 from scanner.pickles.values import ListValue
 from secureload.convert.state import name_state
 from secureload.convert.torch_pickle import accept, checkpoints, is_magic, make_tensors

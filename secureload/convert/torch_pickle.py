@@ -9,7 +9,7 @@ from typing import Any
 from scanner.facts import CallFact, Fact, ImportFact, ProblemFact, StateFact, TensorFact
 from scanner.pickles.allowlist import Allowlist, allowlist
 from scanner.pickles.machine import Interpretation
-from scanner.pickles.tensors import ITEM_BYTES
+from scanner.pickles.rebuilt import ITEM_BYTES
 from secureload.convert.weights import Opened, Storage, Tensor, make_tensor
 from secureload.errors import ConversionError
 

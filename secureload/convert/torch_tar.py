@@ -16,7 +16,8 @@ from typing import Any
 from scanner.facts import TensorFact
 from scanner.findings import Where
 from scanner.pickles.machine import interpret
-from scanner.pickles.tensors import ITEM_BYTES, STORAGE_DTYPES, Opaque, read_state
+from scanner.pickles.rebuilt import ITEM_BYTES, STORAGE_DTYPES
+from scanner.pickles.tensors import Opaque, read_state
 from scanner.pickles.values import Global, ListValue, Persistent
 from secureload.convert.state import name_state
 from secureload.convert.torch_pickle import accept, checkpoints, make_tensors

@@ -16,7 +16,8 @@ import pytest
 
 from scanner.facts import TensorFact
 from scanner.pickles.machine import Interpretation, interpret
-from scanner.pickles.tensors import ITEM_BYTES, Opaque, StateTooLargeError, read_state, tensors
+from scanner.pickles.rebuilt import ITEM_BYTES
+from scanner.pickles.tensors import Opaque, StateTooLargeError, read_state, tensors
 from tests.builders import pickles as p
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -125,23 +126,6 @@ def test_lazy_bits_are_told(kind: str) -> None:
     (negated,) = tensors(Checkpoint(ODDITIES / f"negated.{kind}.bin").state)
     assert (conjugate.conjugate, conjugate.negative) == (True, False)
     assert negated.negative is True
-
-
-@pytest.mark.parametrize("kind", ["zip", "legacy"])
-@pytest.mark.parametrize(
-    ("name", "layout"), [("sparse", "sparse_coo"), ("quantized", "quantized"), ("meta", "meta")]
-)
-def test_layouts_that_no_dense_file_holds_are_named(name: str, layout: str, kind: str) -> None:
-    seen = Checkpoint.__new__(Checkpoint)
-    data = (ODDITIES / f"{name}.{kind}.bin").read_bytes()
-    if kind == "zip":
-        with zipfile.ZipFile(ODDITIES / f"{name}.{kind}.bin") as archive:
-            (member,) = (n for n in archive.namelist() if n.endswith("/data.pkl"))
-            value = interpret(archive.read(member), persistent_ids="torch").values[0]
-    else:
-        value = interpret(data, persistent_ids="torch", pickles=5).values[3]
-    seen.state = read_state(value)
-    assert layout in {fact.layout for fact in tensors(seen.state)}
 
 
 def test_a_whole_module_is_opaque_and_its_parameters_are_in_its_state() -> None:
