@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 
 from scanner.formats import Format, Read
+from scanner.formats._tensorflow_ops import REVIEWED
 from scanner.formats._text import first_word, is_text
-from scanner.formats.tensorflow import DANGEROUS, dangerous
+from scanner.formats.tensorflow import DANGEROUS, dangerous, unreviewed
 from scanner.patterns import pattern
 from scanner.reader import Blob
 
 _NODE = pattern(rb"\b(?:node|node_def|meta_graphs|graph_def|library)\s*:?\s*[{<]")
 _STRING = rb"(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
 _OPERATION = pattern(rb"\bop\s*:\s*((?:" + _STRING + rb"\s*)+)")
+_SIGNATURE = pattern(rb"\bsignature\s*:?\s*[{<]\s*name\s*:\s*((?:" + _STRING + rb"\s*)+)")
+"""How a library's function says its name, by which nodes call it."""
 _PIECE = pattern(_STRING)
 _ESCAPE = pattern(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
 
@@ -41,13 +44,17 @@ def _plain(literal: bytes) -> str:
 
 
 def read(blob: Blob) -> Read:
-    """Yield each dangerous operation once."""
+    """Yield each operation that is dangerous, or that nobody reviewed, once."""
     seen: dict[str, int] = {}
+    defined = {_plain(match[1]) for match in _SIGNATURE.finditer(blob.data)}
     for match in _OPERATION.finditer(blob.data):
         name = _plain(match[1])
         seen[name] = seen.get(name, 0) + 1
-    for name in sorted(seen.keys() & DANGEROUS):
-        yield dangerous(blob, name, seen[name])
+    for name in sorted(seen):
+        if name in DANGEROUS:
+            yield dangerous(blob, name, seen[name])
+        elif name not in REVIEWED and name not in defined:
+            yield unreviewed(blob, name, seen[name])
 
 
 FORMAT = Format(name="tensorflow-text", recognise=recognise, read=read)

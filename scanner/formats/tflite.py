@@ -1,5 +1,7 @@
 """TensorFlow Lite models: operators that the standard runtime does not have.
 
+Operators of TensorFlow itself, which a delegate runs (`Flex...`), are judged as in a graph.
+
 Source: `tensorflow/lite/schema/schema.fbs`; the FlatBuffers internals page.
 """
 
@@ -9,8 +11,17 @@ import struct
 
 from scanner.facts import CodeFact
 from scanner.formats import Format, Read
+from scanner.formats._tensorflow_ops import REVIEWED
+from scanner.formats.tensorflow import DANGEROUS, dangerous
 from scanner.reader import Blob
 
+_RUNTIME = frozenset(
+    """TFLite_Detection_PostProcess AudioSpectrogram Mfcc MaxPoolingWithArgmax2D MaxUnpooling2D
+    Convolution2DTransposeBias TransformTensorBilinear TransformLandmarks
+    Landmarks2TransformMatrix NumericVerify Multinomial RandomUniform RandomStandardNormal Atan2
+    IRFFT2D Roll Sign""".split()  # noqa: SIM905
+)
+"""Custom operators that TensorFlow Lite and MediaPipe bring along; each computes."""
 _MOST = 10_000
 
 
@@ -57,7 +68,13 @@ def read(blob: Blob) -> Read:
                     names.append(raw.decode("utf-8", "replace"))
     except (struct.error, ValueError) as error:
         yield blob.problem("malformed", f"the model is damaged: {error}", fatal=True)
-    for name in sorted(set(names)):
+    for name in sorted(set(names) - _RUNTIME):
+        operation = name.removeprefix("Flex")
+        if operation != name and operation in DANGEROUS:
+            yield dangerous(blob, operation, 1)
+            continue
+        if operation != name and operation in REVIEWED:
+            continue
         yield CodeFact(
             where=blob.where(), language="tflite-op", names=(name,), detail="a custom operator"
         )

@@ -6,11 +6,11 @@ Why it matters
 Fires on
     Python source and bytecode, notebooks, scripts by their first line or name, scripts and
     entities in HTML, SVG and XML, libraries and executables, Keras
-    `Lambda` layers and custom classes, TensorFlow operations that run Python or touch
-    files, operators outside ONNX's own domains, YAML tags that name objects of a programming
-    language or include files, expressions and targets of exported torch programs that are no
-    arithmetic and no operators of torch. Critical when the code visibly starts
-    processes, opens connections or decodes more code while it is imported.
+    `Lambda` layers and custom classes, TensorFlow operations that run Python or touch files
+    (critical) or that nobody reviewed, operators outside ONNX's own domains, YAML tags that
+    name objects of a programming language or include files, expressions and targets of exported
+    torch programs that are no arithmetic and no operators of torch. Critical when the code
+    visibly starts processes, opens connections or decodes more code while it is imported.
 Stays quiet on
     Configuration and text that merely mention code.
 Remedy

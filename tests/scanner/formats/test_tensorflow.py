@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import pytest
 
+from scanner.formats._tensorflow_ops import GROUPS, REVIEWED
+from scanner.formats.tensorflow import DANGEROUS
 from tests.builders.wire import chunk, number
-from tests.scanner.told import MALICIOUS, assert_clean, tell
+from tests.scanner.told import MALICIOUS, SUSPICIOUS, assert_clean, tell
+
+SAVER = "__inference__traced_save_17"
 
 
-def node(op: str) -> bytes:
-    return chunk(1, "name") + chunk(2, op)
+def attribute(key: str, value: bytes) -> bytes:
+    return chunk(5, chunk(1, key) + chunk(2, value))
+
+
+def node(op: str, name: str = "name", *inputs: str, attributes: bytes = b"") -> bytes:
+    given = b"".join(chunk(3, one) for one in inputs)
+    return chunk(1, name) + chunk(2, op) + given + attributes
+
+
+def calls(function: str) -> bytes:
+    return attribute("f", chunk(10, chunk(1, function)))
+
+
+def library(name: str, *nodes: bytes) -> bytes:
+    body = b"".join(chunk(3, one) for one in nodes)
+    return chunk(2, chunk(1, chunk(1, chunk(1, name)) + body))
 
 
 def saved(graph: bytes) -> bytes:
@@ -17,7 +35,7 @@ def saved(graph: bytes) -> bytes:
 
 
 def test_ordinary_operations_are_clean() -> None:
-    graph = chunk(1, node("MatMul")) + chunk(1, node("SaveV2"))
+    graph = chunk(1, node("MatMul")) + chunk(1, node("SaveV2", "save/SaveV2"))
     assert_clean(saved(graph), "tensorflow", "saved_model.pb")
 
 
@@ -27,3 +45,81 @@ def test_dangerous_operations_are_found(op: str) -> None:
     assert tell(saved(chunk(1, node(op)))).verdict is MALICIOUS
     assert tell(saved(chunk(2, function))).verdict is MALICIOUS
     assert tell(chunk(1, node("Const")) + chunk(1, node(op))).verdict is MALICIOUS
+
+
+def test_nothing_dangerous_is_reviewed() -> None:
+    assert not REVIEWED & DANGEROUS
+    assert len(REVIEWED) == sum(len(names.split()) for _, names in GROUPS)
+
+
+@pytest.mark.parametrize("op", ["NobodyKnowsThis", "CollectiveReduceV2", "TPUCompile", "PyFunc2"])
+def test_operations_that_nobody_reviewed_are_doubted(op: str) -> None:
+    assert tell(saved(chunk(1, node(op)))).verdict is SUSPICIOUS
+    assert tell(saved(library("f", node(op)))).verdict is SUSPICIOUS
+    assert tell(chunk(1, node("Const")) + chunk(1, node(op))).verdict is SUSPICIOUS
+
+
+def test_functions_of_the_graph_are_operations_too() -> None:
+    graph = chunk(1, node("my_function")) + library("my_function", node("Relu"))
+    assert_clean(saved(graph), "tensorflow", "saved_model.pb")
+
+
+def test_a_function_named_like_a_dangerous_operation_hides_nothing() -> None:
+    graph = chunk(1, node("ReadFile")) + library("ReadFile", node("Relu"))
+    assert tell(saved(graph)).verdict is MALICIOUS
+
+
+@pytest.mark.parametrize("op", ["SaveV2", "MergeV2Checkpoints", "ShardedFilename"])
+def test_saving_is_clean_where_the_saver_does_it(op: str) -> None:
+    placeholder = chunk(1, node("Placeholder", "saver_filename"))
+    call = node("StatefulPartitionedCall", "call", "saver_filename", attributes=calls(SAVER))
+    graph = placeholder + chunk(1, call) + library(SAVER, node(op))
+    assert_clean(saved(graph), "tensorflow", "saved_model.pb")
+
+
+@pytest.mark.parametrize("op", ["SaveV2", "Save", "MergeV2Checkpoints"])
+def test_saving_elsewhere_is_not(op: str) -> None:
+    assert tell(saved(chunk(1, node(op, "serving")))).verdict is MALICIOUS
+    assert tell(saved(library("__inference_f_3", node(op)))).verdict is MALICIOUS
+
+
+def test_a_saver_that_another_function_calls_is_not_clean() -> None:
+    call = node("PartitionedCall", "call", "saver_filename", attributes=calls(SAVER))
+    graph = library("__inference_f_3", call) + library(SAVER, node("SaveV2"))
+    assert tell(saved(graph)).verdict is MALICIOUS
+
+    listed = attribute("branches", chunk(1, chunk(9, chunk(1, SAVER))))
+    case = node("Case", "case", "x", attributes=listed)
+    graph = chunk(1, case) + library(SAVER, node("SaveV2"))
+    assert tell(saved(graph)).verdict is MALICIOUS
+
+
+@pytest.mark.parametrize("stream", ["stderr", "stdout", "log(info)"])
+def test_printing_is_clean(stream: str) -> None:
+    said = node("PrintV2", attributes=attribute("output_stream", chunk(2, stream)))
+    assert_clean(saved(chunk(1, said)), "tensorflow", "saved_model.pb")
+
+
+def test_printing_into_a_file_is_not() -> None:
+    said = node("PrintV2", attributes=attribute("output_stream", chunk(2, "file:///tmp/x")))
+    assert tell(saved(chunk(1, said))).verdict is MALICIOUS
+
+
+def test_a_program_of_stablehlo_may_not_call_the_process() -> None:
+    plain = node("XlaCallModule", attributes=attribute("module", chunk(2, "stablehlo.add")))
+    custom = node("XlaCallModule", attributes=attribute("module", chunk(2, "custom_call @x")))
+    assert_clean(saved(chunk(1, plain)), "tensorflow", "saved_model.pb")
+    assert tell(saved(chunk(1, custom))).verdict is MALICIOUS
+
+
+def test_tables_are_read_from_assets() -> None:
+    graph = chunk(1, node("InitializeTableFromTextFileV2"))
+
+    def model(*assets: bytes) -> bytes:
+        meta = chunk(1, b"") + chunk(2, graph) + b"".join(chunk(6, one) for one in assets)
+        return number(1, 1) + chunk(2, meta)
+
+    assert_clean(model(chunk(2, "vocabulary.txt")), "tensorflow", "saved_model.pb")
+    assert tell(model()).verdict is SUSPICIOUS
+    assert tell(model(chunk(2, "../../../etc/passwd"))).verdict is SUSPICIOUS
+    assert tell(model(chunk(2, "/etc/passwd"))).verdict is SUSPICIOUS

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from tests.scanner.told import ERROR, assert_clean, rules, tell
+import pytest
+
+from tests.scanner.told import ERROR, MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
 
 
 def made(custom: bytes | None) -> bytes:
@@ -31,3 +33,20 @@ def test_a_custom_operator_is_told() -> None:
 
 def test_damage_is_an_error() -> None:
     assert tell(made(b"x")[:20]).verdict is ERROR
+
+
+@pytest.mark.parametrize(
+    "name", [b"TFLite_Detection_PostProcess", b"FlexErf", b"FlexTensorListReserve"]
+)
+def test_operators_of_the_runtime_and_reviewed_ones_are_clean(name: bytes) -> None:
+    assert_clean(made(name), "tflite", "model.tflite")
+
+
+@pytest.mark.parametrize("name", [b"FlexReadFile", b"FlexPyFunc", b"FlexWriteFile"])
+def test_dangerous_operations_of_tensorflow_are_malicious(name: bytes) -> None:
+    assert tell(made(name)).verdict is MALICIOUS
+
+
+@pytest.mark.parametrize("name", [b"FlexNobodyKnows", b"ReadFile", b"Flex"])
+def test_any_other_is_doubted(name: bytes) -> None:
+    assert tell(made(name)).verdict is SUSPICIOUS
