@@ -7,14 +7,12 @@ begins here, and goes on to the code itself.
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator
+from itertools import islice
 
-from scanner.formats.python import _dotted
 from scanner.frozen import dataclass
 from scanner.rules.embedded_code import dangerous
-
-_LARGEST = 2_000_000
+from scanner.syntax import children, dotted, parse_strictly, walk
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,11 +31,7 @@ class SourceLine:
 def explain_source(data: bytes) -> tuple[SourceLine, ...]:
     """Explain one file, in the order of its lines."""
     try:
-        if len(data) > _LARGEST:
-            raise ValueError(f"{len(data)} bytes of source")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(data)
+        tree = parse_strictly(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return (SourceLine(line=1, does=f"does not parse here: {error}", dangerous=True),)
     return tuple(sorted(set(_lines(tree)), key=lambda each: (each.line, each.does)))
@@ -45,7 +39,8 @@ def explain_source(data: bytes) -> tuple[SourceLine, ...]:
 
 def _lines(tree: ast.Module) -> Iterator[SourceLine]:
     aliases: dict[str, str] = {}
-    for node in ast.walk(tree):
+    calls: list[ast.Call] = []
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 aliases[alias.asname or alias.name.partition(".")[0]] = (
@@ -57,24 +52,45 @@ def _lines(tree: ast.Module) -> Iterator[SourceLine]:
             for alias in node.names:
                 aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
                 yield SourceLine(line=node.lineno, does=f"imports {alias.name} from {module}")
-    later = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-        for part in ([node.body] if isinstance(node, ast.Lambda) else node.body)
-        for inner in ast.walk(part)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = _dotted(node.func, aliases)
-            if node not in later:
-                yield SourceLine(
-                    line=node.lineno,
-                    does=f"calls {name or ast.unparse(node.func)[:80]} while imported",
-                    dangerous=bool(name) and dangerous(name),
-                )
-            elif name and dangerous(name):
-                yield SourceLine(line=node.lineno, does=f"may call {name}", dangerous=True)
-        elif isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node in tree.body:
-            kind = "class" if isinstance(node, ast.ClassDef) else "function"
-            yield SourceLine(line=node.lineno, does=f"defines the {kind} {node.name}")
+        elif isinstance(node, ast.Call):
+            calls.append(node)
+    later = set(_later(tree)) if calls else set()
+    for call in calls:
+        name = dotted(call.func, aliases)
+        if call not in later:
+            yield SourceLine(
+                line=call.lineno,
+                does=f"calls {name or _shown(call.func)} while imported",
+                dangerous=bool(name) and dangerous(name),
+            )
+        elif name and dangerous(name):
+            yield SourceLine(line=call.lineno, does=f"may call {name}", dangerous=True)
+    for part in tree.body:
+        if isinstance(part, (ast.ClassDef, ast.FunctionDef)):
+            kind = "class" if isinstance(part, ast.ClassDef) else "function"
+            yield SourceLine(line=part.lineno, does=f"defines the {kind} {part.name}")
+
+
+_SHOWN_NODES = 100
+"""Nodes of an expression that is printed; longer ones may be nested beyond what can be."""
+
+
+def _shown(expression: ast.expr) -> str:
+    if len(list(islice(walk(expression), _SHOWN_NODES + 1))) > _SHOWN_NODES:
+        return "what a long expression gives"
+    return ast.unparse(expression)[:80]
+
+
+def _later(tree: ast.Module) -> Iterator[ast.Call]:
+    """The calls in the bodies of functions, which wait until those are called."""
+    pending: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while pending:
+        node, waits = pending.pop()
+        if waits and isinstance(node, ast.Call):
+            yield node
+        body: set[int] = set()
+        if not waits and isinstance(node, ast.Lambda):
+            body = {id(node.body)}
+        elif not waits and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            body = {id(part) for part in node.body}
+        pending.extend((child, waits or id(child) in body) for child in children(node))

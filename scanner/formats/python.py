@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from scanner.facts import CodeFact
 from scanner.formats import Format, Read
@@ -19,6 +18,7 @@ from scanner.formats._torch_package import HINT
 from scanner.patterns import pattern
 from scanner.pickles.danger import effect
 from scanner.reader import Blob
+from scanner.syntax import LARGEST, children, dotted, parse, walk
 
 _HINT = pattern(
     rb"^[ \t]*(?:import[ \t]|from[ \t]+\S+[ \t]+import|def[ \t]|class[ \t]|async[ \t]def|@)"
@@ -27,7 +27,6 @@ _HINT = pattern(
 )
 _RUN_BY_SITE = pattern(rb"^import[ \t]", re.MULTILINE)
 """The lines that `site` executes in a `.pth` file; the others are folders."""
-_LARGEST = 2_000_000
 _SOURCE = pattern(
     rb"^(?:[ \t]*(?:import[ \t]+[A-Za-z_][\w.]*(?:[ \t]+as[ \t]+\w+)?"
     rb"|from[ \t]+\.*[A-Za-z_][\w.]*[ \t]+import[ \t]+[\w(*]+)[ \t]*(?:[;,#]|\r?$)"
@@ -40,6 +39,7 @@ _RUN_BY_CLASSES = frozenset(
 )
 _RUN_BY_UNPICKLING = frozenset({"__setstate__", "__setattr__", "__setitem__", "append", "extend"})
 _ACTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Call)
+_TELLING = (*_ACTS[:-1], ast.Assign, ast.Name, ast.Constant)
 
 
 def recognise(blob: Blob) -> bool:
@@ -51,10 +51,10 @@ def recognise(blob: Blob) -> bool:
         return is_text(blob) or is_legacy_text(blob.head(1 << 20))
     if not is_text(blob) or not may_be_source(blob):
         return False
-    if len(blob.data) > _LARGEST:
+    if len(blob.data) > LARGEST:
         return True
-    tree = _tree(blob)
-    return tree is not None and any(isinstance(node, _ACTS) for node in ast.walk(tree))
+    tree = parse(_source(blob), keep=True)
+    return tree is not None and any(isinstance(node, _ACTS) for node in walk(tree))
 
 
 def _is_named(blob: Blob) -> bool:
@@ -69,52 +69,52 @@ def may_be_source(blob: Blob) -> bool:
     """Whether text has what every program that does something has; says little of short text."""
     if first_word(blob)[:1] in (b"{", b"["):
         return False
-    return (_HINT if len(blob.data) <= _LARGEST else _SOURCE).search(blob.data) is not None
+    return (_HINT if len(blob.data) <= LARGEST else _SOURCE).search(blob.data) is not None
 
 
-def _tree(blob: Blob) -> ast.Module | None:
-    if len(blob.data) > _LARGEST:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data = bytes(blob.data)
-            if blob.name.lower().endswith(".pth"):
-                data = b"\n".join(line for line in data.splitlines() if _RUN_BY_SITE.match(line))
-            return ast.parse(data)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+def _source(blob: Blob) -> bytes:
+    """What Python runs of it."""
+    data = bytes(blob.data)
+    if blob.name.lower().endswith(".pth"):
+        return b"\n".join(line for line in data.splitlines() if _RUN_BY_SITE.match(line))
+    return data
 
 
 def read(blob: Blob) -> Read:
     """Yield one fact with the names that are called at import."""
-    if len(blob.data) > _LARGEST:
+    tree = None
+    if len(blob.data) > LARGEST:
         yield blob.problem("limit-reached", "longer than any program that is parsed")
-    tree = _tree(blob)
+    else:
+        tree = parse(_source(blob))
     if tree is None:
         yield CodeFact(where=blob.where(), language="python", detail="it does not parse here")
         return
     owner, _, mentioned = blob.hint.partition(":")
-    names = tuple(sorted(set(_called(tree, frozenset(mentioned.split())))))
-    imports = ", ".join(sorted(set(_imported(tree)))[:10])
+    told = [node for node in walk(tree) if isinstance(node, _TELLING)]
+    names = tuple(sorted(set(_called(tree, told, frozenset(mentioned.split())))))
+    imports = ", ".join(sorted(set(_imported(told)))[:10])
     detail = f"imports {imports}" if imports else ""
     language = "interned-python" if owner == HINT else "python"
     yield CodeFact(where=blob.where(), language=language, names=names, detail=detail)
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield "." * node.level + (node.module or "")
 
 
-def _called(tree: ast.Module, mentioned: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Names that are called at import, and where a pickle uses what it mentions."""
+def _called(tree: ast.Module, nodes: Sequence[ast.AST], mentioned: frozenset[str]) -> Iterator[str]:
+    """Names that are called at import, and where a pickle uses what it mentions.
+
+    `nodes` are those of the tree that define, import, assign or may name the module anew.
+    """
     aliases: dict[str, str] = {}
     functions: dict[str, list[ast.stmt]] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 aliases[alias.asname or alias.name.partition(".")[0]] = (
@@ -133,14 +133,14 @@ def _called(tree: ast.Module, mentioned: frozenset[str] = frozenset()) -> Iterat
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
             for target in node.targets:
                 if isinstance(target, ast.Name):
-                    aliases.setdefault(target.id, _dotted(node.value, aliases))
-    mentioned = _with_bases(tree, mentioned)
-    for node in ast.walk(tree):
+                    aliases.setdefault(target.id, dotted(node.value, aliases))
+    mentioned = _with_bases(nodes, mentioned)
+    for node in nodes:
         if isinstance(node, ast.ClassDef) and node.name in mentioned:
             for part in node.body:
                 if isinstance(part, ast.FunctionDef) and part.name in _RUN_BY_UNPICKLING:
                     functions.setdefault(node.name, []).extend(part.body)
-    guarded = not any(_renames(node) for node in ast.walk(tree))
+    guarded = not any(_renames(node) for node in nodes)
     entered: set[str] = set(mentioned)
     pending: list[ast.AST] = [tree]
     for name in mentioned:
@@ -165,21 +165,21 @@ def _called(tree: ast.Module, mentioned: frozenset[str] = frozenset()) -> Iterat
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Lambda):
                 pending.append(node.func.body)
-            name = _dotted(node.func, aliases)
+            name = dotted(node.func, aliases)
             if name and not _is_import(name, node):
                 yield name
             local = name.rpartition(".")[2]
             if local in functions and local not in entered:
                 entered.add(local)
                 pending.extend(functions[local])
-        pending.extend(ast.iter_child_nodes(node))
+        pending.extend(children(node))
 
 
-def _with_bases(tree: ast.Module, mentioned: frozenset[str]) -> frozenset[str]:
+def _with_bases(nodes: Iterable[ast.AST], mentioned: frozenset[str]) -> frozenset[str]:
     """The mentioned names, and the classes of this file that those of them inherit from."""
     bases = {
         node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.ClassDef)
     }
     reached: set[str] = set()
@@ -223,24 +223,6 @@ def _is_import(name: str, call: ast.Call) -> bool:
         and isinstance(module.value, str)
         and effect(module.value, "") is None
     )
-
-
-def _dotted(node: ast.expr, aliases: dict[str, str]) -> str:
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Call):
-        inner = node
-        name = inner.func.id if isinstance(inner.func, ast.Name) else ""
-        if name == "__import__" and inner.args and isinstance(inner.args[0], ast.Constant):
-            parts.append(str(inner.args[0].value))
-            return ".".join(reversed(parts))
-        return ""
-    if not isinstance(node, ast.Name):
-        return ""
-    parts.append(aliases.get(node.id, node.id))
-    return ".".join(reversed(parts))
 
 
 FORMAT = Format(name="python", recognise=recognise, read=read)

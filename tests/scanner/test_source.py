@@ -50,3 +50,21 @@ def test_what_does_not_parse_is_said_and_dangerous(data: bytes) -> None:
 def test_harmless_source_has_nothing_dangerous() -> None:
     lines = explain_source(b"import math\n\n\ndef area(r):\n    return math.pi * r * r\n")
     assert not any(line.dangerous for line in lines)
+
+
+def test_what_is_nested_deeply_is_told_all_the_same() -> None:
+    lines = [str(line) for line in explain_source(b"f" + b"()" * 500 + b"\n")]
+    assert "  line 1: calls f while imported" in lines
+    assert "  line 1: calls what a long expression gives while imported" in lines
+    assert explain_source(b"f" + b"()" * 100_000)
+
+
+def test_a_call_in_a_default_or_a_decorator_does_not_wait() -> None:
+    lines = explain_source(b"@mark()\ndef f(x=make()):\n    def g(y=eval('1')): exec('2')\n")
+    assert [str(line) for line in lines] == [
+        "  line 1: calls mark while imported",
+        "  line 2: calls make while imported",
+        "  line 2: defines the function f",
+        "  line 3: may call eval  DANGEROUS",
+        "  line 3: may call exec  DANGEROUS",
+    ]
