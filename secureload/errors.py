@@ -44,6 +44,14 @@ class NotFoundError(SourceError):
     """The repository, revision or path does not exist, or is hidden from this token."""
 
 
+class NothingNeededError(NotFoundError):
+    """The commit is there, and none of its files is one that the request needs."""
+
+    def __init__(self, message: str, *, commit: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.commit = commit
+
+
 class AccessError(SourceError):
     """The repository is gated or private, and this token may not read it."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import scanner
 from secureload import history, policy, sources, versions
+from secureload.errors import NothingNeededError
 from secureload.flow import AdmissionKey, CacheEntry, Need, Source
 from secureload.settings import Settings
 from secureload.surroundings import Progress, Surroundings
@@ -136,7 +137,10 @@ class Gate(Surroundings):
 
         with self.cache.work() as work:
             listing = history.resolve(self, source)
-            wanted = selection.select(listing, Need(purpose="processor", code=True))
+            try:
+                wanted = selection.select(listing, Need(purpose="processor", code=True))
+            except NothingNeededError:
+                return None
             attestation = fetching.attest(self, listing, work)
             snapshot = fetching.into_quarantine(
                 self, listing, attestation, wanted.paths, work / "files"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from secureload.errors import NotFoundError
+from secureload.errors import NotFoundError, NothingNeededError
 from secureload.flow import Listing, Need, Selection
 
 Scope = Literal["needed", "all"]
@@ -91,9 +91,12 @@ def select(listing: Listing, need: Need, *, scope: Scope = "needed") -> Selectio
     goes on, and the library that loads will name what it misses.
 
     Raises:
+        NothingNeededError: none of the files is one that is needed.
         NotFoundError: the needed subfolder holds no file, or a needed file is not there.
     """
     names = [claim.path for claim in listing.claims]
+    if not names:
+        raise _nothing(names, need, listing)
     if need.files:
         return _exactly(names, need, listing)
     if scope == "all" or need.purpose == "everything" or _is_one_file(listing):
@@ -107,6 +110,8 @@ def select(listing: Listing, need: Need, *, scope: Scope = "needed") -> Selectio
     weights = _weights(names, folder, need)
     left = {name: why for name in names if (why := _why_left(name, weights, folder, need))}
     chosen = tuple(name for name in names if name not in left)
+    if not chosen:
+        raise _nothing(names, need, listing)
     if need.purpose == "model" and not weights:
         left["*"] = "no weights were found under the names that libraries look for"
     return Selection(paths=chosen, left=left, purpose=need.purpose)
@@ -121,6 +126,40 @@ def _exactly(names: list[str], need: Need, listing: Listing) -> Selection:
         )
     left = {name: "was not asked for" for name in names if name not in need.files}
     return Selection(paths=tuple(sorted(need.files)), left=left, purpose=need.purpose)
+
+
+_SHOWN = 5
+"""File names that a message repeats."""
+
+_WHO = {"model": "a model", "processor": "a configuration, tokenizer or processor"}
+_LOOKED_FOR = {
+    "model": "config.json, model.safetensors, pytorch_model.bin and the like",
+    "processor": "config.json, tokenizer.json, preprocessor_config.json and the like",
+}
+
+
+def _nothing(names: list[str], need: Need, listing: Listing) -> NothingNeededError:
+    """What was looked for, what is there instead, and what to do about it."""
+    if not names:
+        return NothingNeededError(
+            f"{listing.source} holds no file at all",
+            hint="check the name, and the revision or the path",
+            commit=listing.commit,
+        )
+    there = ", ".join(repr(name) for name in sorted(names)[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    local = listing.source.kind == "local"
+    instead = (
+        "give the model's own folder, or one file by its path"
+        if local
+        else ("check the name, the revision and the subfolder")
+    )
+    return NothingNeededError(
+        f"{listing.source} has no file that {_WHO[need.purpose]} needs: looked for "
+        f"{_LOOKED_FOR[need.purpose]}; there are only {there}{more}",
+        hint=f"{instead}; `--everything`, or a policy's `scope: all`, takes every file",
+        commit=listing.commit,
+    )
 
 
 def _is_one_file(listing: Listing) -> bool:

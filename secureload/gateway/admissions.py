@@ -22,6 +22,7 @@ from secureload.gateway.config import Config
 from secureload.gateway.jobs import Jobs, Ticket
 from secureload.gateway.principals import Principal, Role
 from secureload.gateway.problems import (
+    EntryNotFound,
     Forbidden,
     Gated,
     NotYet,
@@ -242,6 +243,8 @@ def problem_of(outcome: Outcome, order: Order) -> Problem:
     if outcome.fault == "not-found":
         kind = RevisionNotFound if "revision" in outcome.message else RepoNotFound
         return kind(outcome.message, hint=outcome.hint)
+    if outcome.fault == "no-file":
+        return EntryNotFound(outcome.message, hint=outcome.hint)
     if outcome.fault == "access":
         return Gated(outcome.message, hint="the service's own token may not read it either")
     # What went wrong here may name this machine's folders: the job's record has it in full.

@@ -85,7 +85,7 @@ class Order:
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How an order ended. `state` is `admitted`, `refused`, `done` or `failed`.
 
-    `fault` names the kind of accident: `not-found`, `access`, `unavailable`, `internal`.
+    `fault` names the kind of accident: `not-found`, `no-file`, `access`, `unavailable`, `internal`.
     """
 
     state: str
@@ -172,6 +172,7 @@ def _performed(order: Order, progress: Progress | None) -> Outcome:
 def _fault(error: SecureloadError) -> str:
     kinds = {
         "NotFoundError": "not-found",
+        "NothingNeededError": "no-file",
         "AccessError": "access",
         "TransientError": "unavailable",
         "OfflineError": "unavailable",

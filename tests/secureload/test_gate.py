@@ -16,6 +16,7 @@ from secureload.errors import (
     AccessError,
     IntegrityError,
     NotFoundError,
+    NothingNeededError,
     OfflineError,
     PolicyError,
     Refused,
@@ -441,3 +442,18 @@ def test_two_processes_asking_for_one_model_do_the_work_once(
 
     assert sorted(results.get(timeout=5) for _ in workers) == [False, True, True]
     assert hub.count("*/resolve/*pytorch_model.bin") == 1
+
+
+def test_a_folder_without_a_file_that_is_needed_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    with pytest.raises(NothingNeededError, match="holds no file at all"):
+        gate.admit(folder)
+    (folder / "a.png").write_bytes(b"png")
+    with pytest.raises(NothingNeededError, match=r"there are only 'a\.png'"):
+        gate.admit(folder)
+    cache_is_untouched()
+    assert gate.open_gate().code(parse(str(folder)), tmp_path / "code") is None
+
+    assert names(gate.admit(folder / "a.png")) == {"a.png"}
+    assert names(gate.admit(folder, need=Need(purpose="everything"))) == {"a.png"}

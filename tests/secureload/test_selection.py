@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secureload.errors import NotFoundError
+from secureload.errors import NotFoundError, NothingNeededError
 from secureload.flow import FileClaim, Listing, Need, Selection, Source
 from secureload.selection import select
 
@@ -194,13 +194,22 @@ def test_a_file_named_itself_is_taken_whatever_its_name() -> None:
 
 
 _NAMES = st.sets(
-    st.sampled_from(sorted(SMALL | set().union(*LADDER) | {"a.py", "b.gguf", "sub/x.json", "x.ot"}))
+    st.sampled_from(
+        sorted(SMALL | set().union(*LADDER) | {"a.py", "b.gguf", "sub/x.json", "x.ot"})
+    ),
+    min_size=1,
 )
 
 
 @given(_NAMES, st.sampled_from(["model", "processor", "everything"]))
 def test_every_file_is_chosen_or_left_never_both(names: set[str], purpose: str) -> None:
-    result: Selection = select(listing(names), Need(purpose=purpose))  # type: ignore[arg-type]
+    try:
+        result: Selection = select(listing(names), Need(purpose=purpose))  # type: ignore[arg-type]
+    except NothingNeededError:
+        assert purpose != "everything"
+        assert not names & SMALL
+        return
+    assert result.paths
     assert set(result.paths) | (result.left.keys() - {"*"}) == names
     assert not set(result.paths) & result.left.keys()
 
@@ -208,3 +217,43 @@ def test_every_file_is_chosen_or_left_never_both(names: set[str], purpose: str) 
 @given(_NAMES)
 def test_scope_all_takes_everything(names: set[str]) -> None:
     assert set(select(listing(names), Need(), scope="all").paths) == names
+
+
+@pytest.mark.parametrize(
+    ("need", "looked_for"),
+    [
+        (Need(), "a model needs: looked for config.json, model.safetensors"),
+        (Need(purpose="processor"), "tokenizer or processor needs: looked for config.json"),
+    ],
+)
+def test_where_nothing_is_needed_it_says_what_was_looked_for_and_what_is_there(
+    need: Need, looked_for: str
+) -> None:
+    names = {"a.png", "train.py", "style.safetensors"}
+    with pytest.raises(NothingNeededError) as error:
+        select(listing(names), need)
+
+    assert looked_for in error.value.message
+    assert "there are only 'a.png', 'style.safetensors', 'train.py'" in error.value.message
+    assert "--everything" in error.value.hint
+    assert error.value.commit == "0" * 40
+    assert set(select(listing(names), Need(purpose="everything")).paths) == names
+    assert select(listing(names), need, scope="all").paths
+
+
+def test_of_many_useless_files_it_names_a_few() -> None:
+    with pytest.raises(NothingNeededError, match=r"'04\.png' and 95 more"):
+        select(listing({f"{i:02}.png" for i in range(100)}), Need())
+
+
+@pytest.mark.parametrize(
+    "need", [Need(), Need(purpose="everything"), Need(subfolder="unet"), Need(files=("a",))]
+)
+def test_what_holds_no_file_says_so(need: Need) -> None:
+    with pytest.raises(NothingNeededError, match="holds no file at all"):
+        select(listing(set()), need)
+
+
+def test_one_file_that_matters_is_enough() -> None:
+    assert chosen({"README.md", "train.py"}) == {"README.md"}
+    assert chosen({"train.py"}, Need(purpose="processor", code=True)) == {"train.py"}

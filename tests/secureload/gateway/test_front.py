@@ -136,6 +136,17 @@ def test_missing_things_have_the_hubs_codes(service: Service) -> None:
     assert head.headers["x-repo-commit"] == service.ask("/api/models/org/legacy").json["sha"]
 
 
+def test_a_repository_without_a_file_that_is_needed_says_what_is_there(
+    world: World, service: Service
+) -> None:
+    world.publish("org/pictures", {"a.png": b"png", "ink.safetensors": b"x"})
+    for _ in range(2):
+        answer = service.ask("/api/models/org/pictures")
+        assert (answer.status, answer.headers.get("x-error-code")) == (404, "EntryNotFound")
+        assert "there are only" in answer.json["error"]
+        assert "'a.png', 'ink.safetensors'" in answer.json["error"]
+
+
 def test_a_refusal_says_why(service: Service) -> None:
     refused = service.ask("/org/evil/resolve/main/config.json")
     assert refused.status == 403
