@@ -6,6 +6,7 @@ put a `.pth` file. From then on, whatever a library loads is admitted first or r
 
     hub            a repository of the Hub: its admitted folder is what clients see
     folders        a local folder given to a library: its admitted copy
+    lora           LoRA weights for diffusers, whatever the file is called: admitted
     torch          `torch.load` and its relatives: judged, then read as weights only
     safetensors    a file outside the trusted cache: judged
     numpy          `numpy.load(allow_pickle=True)`: judged

@@ -101,43 +101,64 @@ def file(repo: str, revision: str | None, name: str, asked: Asked) -> Path | Abs
         Refused: the policy says no.
         SecureloadError: no decision was reached.
     """
-    from secureload.errors import OfflineError
+    from secureload.errors import NothingNeededError, OfflineError
     from secureload.flow import Need
 
-    entry = repository(repo, revision, asked)
-    if found := _in(entry, name):
-        return found
+    entry: CacheEntry | None = None
     try:
-        known = listing(repo, entry.commit, asked)
+        entry = repository(repo, revision, asked)
+    except NothingNeededError as error:
+        commit, nothing = error.commit, error.message
+    else:
+        commit, nothing = entry.commit, f"{name} does not exist in {repo}"
+        if found := _in(entry, name):
+            return found
+    try:
+        known = listing(repo, commit, asked)
     except OfflineError:
         known = ()
     if name not in known:
         if legacy := _becoming(name, known):
-            converted = repository(repo, entry.commit, asked, Need(files=(legacy,)))
+            converted = repository(repo, commit, asked, Need(files=(legacy,)))
             if found := _in(converted, name):
                 return found
-        return Absent(commit=entry.commit, why=f"{name} does not exist in {repo}")
+        return Absent(commit=commit, why=nothing)
     needs = [Need(files=(name,))]
-    if match := _WEIGHTS.fullmatch(PurePosixPath(name).name):
+    if entry is not None and (match := _WEIGHTS.fullmatch(PurePosixPath(name).name)):
         place = str(PurePosixPath(name).parent)
         variant = match["variant"] or match["indexed"]
         needs.insert(0, Need(subfolder="" if place == "." else place, variant=variant))
+    made = ""
     for need in needs:
-        if made := _made_of(entry, name):
-            return Absent(
-                commit=entry.commit,
-                why=f"{name} of {repo} is not served as it is: policy "
-                f"`{state.current().policy}` admits it as {made}",
-            )
-        entry = repository(repo, entry.commit, asked, need)
+        if entry is not None and (made := _made_of(entry, name)):
+            break
+        entry = repository(repo, commit, asked, need)
         if found := _in(entry, name):
             return found
-    made = _made_of(entry, name) or "nothing that a library loads"
+        made = _made_of(entry, name)
     return Absent(
-        commit=entry.commit,
+        commit=commit,
         why=f"{name} of {repo} is not served as it is: policy `{state.current().policy}` "
-        f"admits it as {made}",
+        f"admits it as {made or 'nothing that a library loads'}",
     )
+
+
+def names(reference: str, revision: str | None, asked: Asked, *, local: bool) -> tuple[str, ...]:
+    """The names of all files of a repository now, or of those right in a local folder.
+
+    Raises:
+        SecureloadError: the source could not be asked.
+    """
+    from secureload.enforce import judge
+    from secureload.flow import Source
+
+    with state.our_own_work():
+        gate = judge.the_gate(token=asked.token, offline=asked.offline)
+        if not local:
+            wanted = None if revision == _DEFAULT else revision or None
+            return gate.files(Source(kind="hub", location=reference, revision=wanted))
+        source = Source(kind="local", location=os.path.abspath(reference))  # noqa: PTH100
+        return tuple(name for name in gate.files(source) if "/" not in name)
 
 
 def listing(repo: str, commit: str, asked: Asked) -> tuple[str, ...]:

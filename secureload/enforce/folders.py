@@ -79,15 +79,6 @@ ENTRIES: dict[str, tuple[Entry, ...]] = {
     ),
     "diffusers.models.modeling_utils": (Entry(owner="ModelMixin"),),
     "diffusers.models.auto_model": (Entry(owner="AutoModel", name="pretrained_model_or_path"),),
-    "diffusers.loaders.lora_base": (
-        Entry(
-            owner="",
-            function="_fetch_state_dict",
-            name="pretrained_model_name_or_path_or_dict",
-            bound=False,
-            early=True,
-        ),
-    ),
     "diffusers.configuration_utils": (_processor("ConfigMixin", "load_config"),),
     "diffusers.schedulers.scheduling_utils": (_processor("SchedulerMixin"),),
     "peft.peft_model": (

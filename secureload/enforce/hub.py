@@ -159,10 +159,18 @@ def _snapshot(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _admitted(repo: str, options: dict[str, Any]) -> Any:
     """The admitted model, or only the files that patterns choose where those are others."""
+    from secureload.errors import NothingNeededError
     from secureload.flow import Need
 
     asked = _asked(options)
-    entry = admissions.repository(repo, _revision(options.get("revision")), asked)
+    try:
+        entry = admissions.repository(repo, _revision(options.get("revision")), asked)
+    except NothingNeededError as error:
+        known = admissions.listing(repo, error.commit, asked)
+        others = tuple(_matching(known, options))
+        if options.get("allow_patterns") is None or not others:
+            raise
+        return admissions.repository(repo, error.commit, asked, Need(files=others))
     if options.get("allow_patterns") is None:
         return entry
     names = [file.path for file in entry.files]

@@ -140,10 +140,12 @@ def _answer(request: Any) -> Answer | _Described | None:
 
 def _guarded(repo: str, answer: Callable[[], Answer | _Described]) -> Answer | _Described:
     """An accident as the Hub would tell it; a refusal goes up as it is."""
-    from secureload.errors import AccessError, NotFoundError
+    from secureload.errors import AccessError, NotFoundError, NothingNeededError
 
     try:
         return answer()
+    except NothingNeededError as error:
+        return _failed(404, "EntryNotFound", error.message, error.commit)
     except NotFoundError as error:
         return _failed(404, "RepoNotFound", str(error.message))
     except AccessError as error:
@@ -174,14 +176,22 @@ def token_of(given: str | bool | None) -> str | bool:
 
 
 def _file(request: Any, repo: str, revision: str, name: str, asked: Asked) -> Answer:
+    from secureload.errors import NothingNeededError
+
     found = admissions.file(repo, revision, name, asked)
     if isinstance(found, Absent):
         return _failed(404, "EntryNotFound", found.why, found.commit)
-    entry = admissions.repository(repo, revision, asked)
+    digests: dict[Path, str] = {}
+    try:
+        entry = admissions.repository(repo, revision, asked)
+    except NothingNeededError as error:
+        commit = error.commit
+    else:
+        commit = entry.commit
+        digests = {entry.path / file.path: file.sha256 for file in entry.files}
     size = found.stat().st_size
-    digests = {entry.path / file.path: file.sha256 for file in entry.files}
     headers = {
-        "X-Repo-Commit": entry.commit,
+        "X-Repo-Commit": commit,
         "ETag": f'"{digests.get(found, found.parent.name)}"',
         "X-Linked-Size": str(size),
         "Accept-Ranges": "bytes",
@@ -309,10 +319,12 @@ def _json(value: object) -> Answer:
 @contextlib.contextmanager
 def errors_as_the_client_knows_them(repo: str) -> Iterator[None]:
     """Tell what is missing as `huggingface_hub` does, since its callers look for that."""
-    from secureload.errors import AccessError, NotFoundError, OfflineError
+    from secureload.errors import AccessError, NotFoundError, NothingNeededError, OfflineError
 
     try:
         yield
+    except NothingNeededError as error:
+        _raise(repo, _failed(404, "EntryNotFound", error.message, error.commit))
     except OfflineError as error:
         from huggingface_hub.errors import LocalEntryNotFoundError
 

@@ -44,6 +44,8 @@ HUB_DOORS = (
     *("weights:model_info", "weights:list_repo_files"),
     *("ddpm:DiffusionPipeline", "ddpm:UNet2DModel", "ddpm:DDPMPipeline", "ddpm:AutoModel"),
     *("single:from_single_file", "named:from_single_file", "style:load_lora_weights"),
+    *("sketch:load_lora_weights", "sketch:load_lora_weights-weight_name"),
+    *("sketch:hf_hub_download", "sketch:snapshot_download-allow_patterns"),
     "net:PyTorchModelHubMixin",
     *("st:SentenceTransformer", "ce:CrossEncoder", "sparse:SparseEncoder"),
     *("lora:PeftModel", "lora:AutoModel", "lora:AutoPeftModel"),

@@ -29,6 +29,7 @@ WEIGHTS = {
     "named": ("sd.safetensors", "sd.ckpt"),
     "net": ("model.safetensors", "pytorch_model.bin"),
     "style": ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"),
+    "sketch": ("ink.safetensors", "ink.bin"),
     "lora": ("adapter_model.safetensors", "adapter_model.bin"),
     "timm": ("model.safetensors", "pytorch_model.bin"),
 }
@@ -60,6 +61,10 @@ def doors() -> dict[str, Callable[[str], str]]:
         name = WEIGHTS["named" if reference.endswith("-named") else "single"][0]
         url = f"https://huggingface.co/{reference}/blob/main/{name}"
         return outputs.single_file(url, "org/safe-single")
+
+    def named_style(reference: str) -> str:
+        kept = reference.rpartition("/")[2].partition("-")[0] in {"legacy", "malicious"}
+        return outputs.style("org/safe-single", reference, WEIGHTS["sketch"][kept])
 
     def feature_pipeline(reference: str) -> str:
         made = transformers.pipeline("feature-extraction", reference)
@@ -147,6 +152,15 @@ def doors() -> dict[str, Callable[[str], str]]:
         "net:PyTorchModelHubMixin": outputs.net,
         "style:load_lora_weights": lambda r: outputs.style("org/safe-single", r),
         "style:load_lora_weights-file": lambda r: outputs.style("org/safe-single", weights_in(r)),
+        "sketch:load_lora_weights": lambda r: outputs.style("org/safe-single", r),
+        "sketch:load_lora_weights-weight_name": named_style,
+        "sketch:hf_hub_download": lambda r: outputs.style(
+            "org/safe-single", hub.hf_hub_download(r, WEIGHTS["sketch"][0])
+        ),
+        "sketch:snapshot_download-allow_patterns": lambda r: outputs.style(
+            "org/safe-single",
+            weights_in(hub.snapshot_download(r, allow_patterns=["*.safetensors", "*.bin"])),
+        ),
         "st:SentenceTransformer": outputs.sentence_transformer,
         "ce:CrossEncoder": outputs.cross_encoder,
         "sparse:SparseEncoder": outputs.sparse_encoder,
@@ -221,6 +235,8 @@ LOCAL = (
         "named:from_single_file",
         "style:load_lora_weights",
         "style:load_lora_weights-file",
+        "sketch:load_lora_weights",
+        "sketch:load_lora_weights-weight_name",
     ),
     *("st:SentenceTransformer", "ce:CrossEncoder", "sparse:SparseEncoder"),
     *("lora:PeftModel", "lora:load_adapter", "lora:PeftModel.load_adapter"),

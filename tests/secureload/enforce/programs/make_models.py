@@ -37,6 +37,7 @@ def main(place: Path) -> None:
     make_conditioned(place / "safe-single")
     make_named(place / "safe-single", place / "safe-named")
     make_style(place / "safe-single", place / "safe-style")
+    make_sketch(place / "safe-style", place / "safe-sketch")
     outputs.net_class()(width=4).save_pretrained(place / "safe-net")
     make_processors(place)
     make_legacy(place)
@@ -59,6 +60,7 @@ def main(place: Path) -> None:
         ),
         "net": outputs.net(str(place / "safe-net")),
         "style": outputs.style(str(place / "safe-single"), str(place / "safe-style")),
+        "sketch": outputs.style(str(place / "safe-single"), str(place / "safe-sketch")),
         "words": outputs.of_words(AutoTokenizer.from_pretrained(place / "safe-words")),
         "speech": outputs.of_speech(AutoProcessor.from_pretrained(place / "safe-speech")),
         "image": outputs.of_image(AutoImageProcessor.from_pretrained(place / "safe-image")),
@@ -196,6 +198,12 @@ def make_style(base: Path, folder: Path) -> None:
     unet.add_adapter(config)
     layers = peft.utils.get_peft_model_state_dict(unet)
     diffusers.StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=layers)
+
+
+def make_sketch(style: Path, folder: Path) -> None:
+    """Write a LoRA alone, under a name of its publisher's."""
+    folder.mkdir()
+    shutil.copy(style / WEIGHTS["style"][0], folder / WEIGHTS["sketch"][0])
 
 
 def make_adapter(bert: Path, folder: Path) -> None:

@@ -107,8 +107,8 @@ def net(reference: str) -> str:
     return digest(net_class().from_pretrained(reference).layer.weight.detach().numpy())
 
 
-def style(base: str, reference: str) -> str:
-    """Of a pipeline onto which a LoRA is put."""
+def style(base: str, reference: str, name: str | None = None) -> str:
+    """Of a pipeline onto which a LoRA is put, from the file that is named or found."""
     import diffusers
 
     unet = diffusers.UNet2DConditionModel.from_pretrained(base)
@@ -120,7 +120,7 @@ def style(base: str, reference: str) -> str:
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    pipe.load_lora_weights(reference)
+    pipe.load_lora_weights(reference, weight_name=name)
     return of_conditioned(pipe.unet)
 
 
