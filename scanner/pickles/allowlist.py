@@ -26,8 +26,8 @@ from scanner.pickles.values import (
 )
 
 PROFILES: Final = (
-    "torch", "numpy", "python_data", "sklearn", "pandas", "boosting", "torch_training",
-    "torch_modules", "gensim",
+    "torch", "numpy", "python_data", "sklearn", "sklearn_older", "sklearn_kin", "pandas",
+    "boosting", "torch_training", "torch_modules", "gensim",
 )  # fmt: skip
 """The profiles that are in force by default: all whose entries are harmless while loading."""
 

@@ -135,9 +135,8 @@ _NAMES: Final = {
         builtins.getattr builtins.vars builtins.globals builtins.locals builtins.dir
         builtins.map builtins.filter builtins.apply builtins.reduce builtins.sorted builtins.type
         builtins.max builtins.min builtins.any builtins.all builtins.sum builtins.super
-        builtins.zip builtins.next builtins.iter builtins.enumerate builtins.property
-        builtins.classmethod builtins.staticmethod builtins.hasattr builtins.callable
-        operator.attrgetter operator.methodcaller operator.itemgetter operator.getitem
+        builtins.zip builtins.next builtins.iter builtins.enumerate
+               operator.attrgetter operator.methodcaller operator.itemgetter operator.getitem
         operator.call functools.reduce functools.partial types.MethodType
         types.BuiltinFunctionType types.BuiltinMethodType types.SimpleNamespace.__reduce__
         collections.ChainMap collections.UserDict.update string.Formatter
@@ -146,10 +145,9 @@ _NAMES: Final = {
         pandas.core.generic.NDFrame.pipe""",
     TAMPERS: """
         builtins.setattr builtins.delattr builtins.breakpoint builtins.input builtins.raw_input
-        builtins.exit builtins.quit builtins.memoryview builtins.reload builtins.print
-        builtins.id builtins.intern builtins.BaseException.with_traceback builtins.SystemExit
-        builtins.KeyboardInterrupt builtins.GeneratorExit copyreg.pickle copyreg.add_extension
-        copyreg.remove_extension copyreg.constructor copyreg.dispatch_table
+        builtins.exit builtins.quit builtins.reload builtins.BaseException.with_traceback
+        builtins.SystemExit builtins.KeyboardInterrupt builtins.GeneratorExit copyreg.pickle
+        copyreg.add_extension copyreg.remove_extension copyreg.constructor copyreg.dispatch_table
         copyreg.clear_extension_cache operator.setitem operator.delitem
         _operator.setitem time.sleep random.seed""",
     TOUCHES_FILES: """
@@ -227,6 +225,20 @@ builtins.ArithmeticError builtins.AssertionError builtins.AttributeError
     builtins.NotImplementedError builtins.OSError builtins.OverflowError
     builtins.PermissionError builtins.RecursionError builtins.RuntimeError
     builtins.StopIteration builtins.TimeoutError builtins.TypeError builtins.UserWarning
+    builtins.BytesWarning builtins.DeprecationWarning builtins.EncodingWarning
+    builtins.FutureWarning builtins.ImportWarning builtins.PendingDeprecationWarning
+    builtins.ResourceWarning builtins.RuntimeWarning builtins.SyntaxWarning
+    builtins.UnicodeWarning builtins.BlockingIOError builtins.BrokenPipeError
+    builtins.BufferError builtins.ChildProcessError builtins.ConnectionAbortedError
+    builtins.ConnectionError builtins.ConnectionRefusedError builtins.ConnectionResetError
+    builtins.FileExistsError builtins.InterruptedError builtins.IsADirectoryError
+    builtins.ModuleNotFoundError builtins.NotADirectoryError builtins.ProcessLookupError
+    builtins.ReferenceError builtins.StopAsyncIteration builtins.SyntaxError
+    builtins.SystemError builtins.TabError builtins.IndentationError builtins.UnboundLocalError
+    builtins.UnicodeDecodeError builtins.UnicodeEncodeError builtins.UnicodeError
+    builtins.UnicodeTranslateError builtins.print builtins.id builtins.property
+    builtins.classmethod builtins.staticmethod builtins.hasattr builtins.callable
+    builtins.intern builtins.memoryview
     builtins.ValueError builtins.Warning builtins.ZeroDivisionError exceptions.ArithmeticError
     exceptions.AssertionError exceptions.AttributeError exceptions.BaseException
     exceptions.EOFError exceptions.Exception exceptions.FileNotFoundError

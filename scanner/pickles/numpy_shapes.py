@@ -53,6 +53,27 @@ def numpy_scalar(args: Args, allow: Allowlist) -> str | None:
     return "it is harmless with (dtype, bytes) only"
 
 
+def ufunc(args: Args, allow: Allowlist) -> str | None:
+    """(numpy's own module, the name of a function over arrays)."""
+    match args:
+        case (
+            "numpy" | "numpy.core._multiarray_umath" | "numpy._core._multiarray_umath",
+            str(name),
+        ) if name in _UFUNCS:
+            return None
+    return "it is harmless with the name of a function over arrays only"
+
+
+_UFUNCS: Final = frozenset(
+    """abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conjugate cos
+    cosh deg2rad degrees divide exp exp2 expm1 fabs floor floor_divide fmax fmin fmod gcd greater
+    greater_equal heaviside hypot invert isfinite isinf isnan lcm less less_equal log log10 log1p
+    log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor matmul maximum minimum
+    mod multiply negative not_equal positive power rad2deg radians reciprocal remainder rint sign
+    sin sinh spacing sqrt square subtract tan tanh true_divide trunc""".split()  # noqa: SIM905
+)
+
+
 def empty_array(args: Args, allow: Allowlist) -> str | None:
     """(array class, (0,), b"b"): the empty array that BUILD then fills."""
     match args:

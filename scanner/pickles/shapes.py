@@ -240,6 +240,13 @@ def zone(args: Args, allow: Allowlist) -> str | None:
     return "it is harmless with the name of a time zone only"
 
 
+def known_zone(args: Args, allow: Allowlist) -> str | None:
+    """The key of a time zone, and the offsets and name of one of its times."""
+    if args and zone(args[:1], allow) is None and all(map(is_scalar, args)):
+        return None
+    return "it is harmless with the name of a time zone only"
+
+
 _ZONE: Final = pattern(r"[A-Za-z][A-Za-z0-9_+-]{0,40}(?:/[A-Za-z][A-Za-z0-9_+-]{0,40}){0,2}")
 
 

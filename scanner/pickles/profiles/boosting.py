@@ -41,7 +41,8 @@ ENTRIES: Final = (
         Entry("holds settings", new=shapes.nothing, state=shapes.attributes),
     ),
     (
-        "lightgbm.sklearn:_LGBMLabelEncoder",
+        "lightgbm.sklearn:_LGBMLabelEncoder lightgbm.compat:_LGBMLabelEncoder "
+        "xgboost.compat:XGBoostLabelEncoder",
         Entry("holds attributes", new=shapes.nothing, state=shapes.attributes),
     ),
 )

@@ -60,7 +60,8 @@ ENTRIES: Final = (
         "pandas.core.arrays.period:PeriodArray pandas.core.arrays.string_:StringArray "
         "pandas.core.arrays.integer:IntegerArray pandas.core.arrays.floating:FloatingArray "
         "pandas.core.arrays.boolean:BooleanArray pandas.core.arrays.numpy_:PandasArray "
-        "pandas.core.arrays.interval:IntervalArray",
+        "pandas.core.arrays.interval:IntervalArray pandas.core.arrays.sparse.array:SparseArray "
+        "pandas.core.arrays.sparse:SparseArray",
         Entry(
             "an array: made empty, its data and type are assigned",
             new=shapes.nothing,
@@ -77,7 +78,7 @@ ENTRIES: Final = (
         "pandas.core.arrays.integer:Int8Dtype,Int16Dtype,Int32Dtype,Int64Dtype,UInt8Dtype,"
         "UInt16Dtype,UInt32Dtype,UInt64Dtype "
         "pandas.core.arrays.floating:Float32Dtype,Float64Dtype "
-        "pandas.core.arrays.boolean:BooleanDtype",
+        "pandas.core.arrays.boolean:BooleanDtype pandas.core.arrays.sparse.dtype:SparseDtype",
         Entry(
             "describes elements",
             call=shapes.inside,
@@ -137,9 +138,23 @@ ENTRIES: Final = (
         "pandas:Interval pandas._libs.interval:Interval "
         "pandas._libs.tslibs.timestamps:_unpickle_timestamp,Timestamp "
         "pandas._libs.tslibs.timedeltas:_timedelta_unpickle,Timedelta "
-        "pandas._libs.tslibs.nattype:_nat_unpickle "
+        "pandas._libs.tslibs.nattype:_nat_unpickle,__nat_unpickle "
         "pandas._libs.tslibs.period:Period",
         Entry("makes one scalar", call=shapes.inside, state=shapes.any_state),
+    ),
+    (
+        "pandas._libs.tslibs.period:__pyx_unpickle_PeriodMixin",
+        Entry(
+            "makes an empty span of time, which BUILD fills",
+            call=shapes.of_class("pandas._libs.tslibs.period.Period", "pandas.Period"),
+            state=shapes.any_state,
+            makes="first argument",
+        ),
+    ),
+    ("pytz:_UTC", Entry("is the zone UTC", call=shapes.nothing)),
+    (
+        "pytz:_p",
+        Entry("looks a zone up in the zone data by its name", call=shapes.known_zone),
     ),
     (
         "pandas:NA pandas._libs.missing:NA",

@@ -99,6 +99,16 @@ ENTRIES: Final = (
         Entry("walks one plain container", call=shapes.containers, state=shapes.any_state),
     ),
     (
+        "builtins:"
+        "BytesWarning,DeprecationWarning,EncodingWarning,FutureWarning,ImportWarning,"
+        "PendingDeprecationWarning,ResourceWarning,RuntimeWarning,SyntaxWarning,"
+        "UnicodeWarning,BlockingIOError,BrokenPipeError,BufferError,ChildProcessError,"
+        "ConnectionAbortedError,ConnectionError,ConnectionRefusedError,"
+        "ConnectionResetError,FileExistsError,InterruptedError,IsADirectoryError,"
+        "ModuleNotFoundError,NotADirectoryError,ProcessLookupError,ReferenceError,"
+        "StopAsyncIteration,SyntaxError,SystemError,TabError,IndentationError,"
+        "UnboundLocalError,UnicodeDecodeError,UnicodeEncodeError,UnicodeError,"
+        "UnicodeTranslateError "
         "builtins:ArithmeticError,AssertionError,AttributeError,BaseException,EOFError,"
         "Exception,FileNotFoundError,FloatingPointError,IOError,ImportError,IndexError,"
         "KeyError,LookupError,MemoryError,NameError,NotImplementedError,OSError,"

@@ -390,7 +390,10 @@ ENTRIES: Final = (
         "scipy.interpolate._rgi:RegularGridInterpolator "
         "scipy.interpolate._rbfinterp:RBFInterpolator scipy.stats._kde:gaussian_kde "
         "scipy.interpolate._bsplines:BSpline scipy.interpolate.interpolate:interp1d "
-        "scipy.interpolate._interpolate:interp1d",
+        "scipy.interpolate._interpolate:interp1d scipy.stats.kde:gaussian_kde "
+        "scipy.interpolate.fitpack2:UnivariateSpline,LSQUnivariateSpline,"
+        "InterpolatedUnivariateSpline scipy.interpolate._fitpack2:UnivariateSpline,"
+        "LSQUnivariateSpline,InterpolatedUnivariateSpline",
         Entry(
             "holds arrays as attributes; its __setstate__, if any, updates __dict__",
             new=shapes.nothing,

@@ -70,6 +70,11 @@ _LAYERS: Final = """
     torch.nn.parallel.data_parallel:DataParallel torch.optim.swa_utils:AveragedModel
     """
 
+_FUNCTIONS: Final = """
+    abs celu clamp cos dropout exp log log_softmax max mean min prelu relu relu_ rrelu selu selu_
+    sigmoid sin softmax sqrt square std sum tanh threshold var
+    """
+
 ENTRIES: Final = (
     (
         _LAYERS,
@@ -88,6 +93,11 @@ ENTRIES: Final = (
         "interpolate torch._C._nn:gelu,silu,leaky_relu,hardtanh,softplus,elu_,linear,mish "
         "torch:relu,tanh,sigmoid,softmax,selu,celu,abs,exp,sin,cos,square,sqrt",
         Entry("is a function over tensors that a layer keeps; it may not be called"),
+    ),
+    (
+        "torch._C:_VariableFunctionsClass "
+        + " ".join(f"torch._C:_VariableFunctionsClass.{name}" for name in _FUNCTIONS.split()),
+        Entry("is torch's table of functions over tensors, or one that is kept by its name there"),
     ),
     (
         "torch.nn.utils.weight_norm:WeightNorm torch.nn.utils.spectral_norm:SpectralNorm,"

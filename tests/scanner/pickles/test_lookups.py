@@ -90,3 +90,89 @@ def test_a_chain_map_over_anything_but_plain_dicts_is_not_clean() -> None:
     assert verdict(made, b"}" + text("maps") + b"]" + lookup + b"asb") is MALICIOUS
     assert verdict(made, b"}" + text("maps") + b"]" + MADE + b"asb") is not FileVerdict.CLEAN
     assert verdict(made, b"}" + text("maps") + b"]}asb") is FileVerdict.CLEAN
+
+
+@pytest.mark.parametrize("module", ["numpy", "numpy.core._multiarray_umath"])
+def test_a_function_over_arrays_is_found_by_its_name(module: str) -> None:
+    found = call("numpy.core", "_ufunc_reconstruct", text(module), text("log1p"))
+
+    assert verdict(found) is FileVerdict.CLEAN
+    assert verdict(found, integer(1), b"\x85R") is not FileVerdict.CLEAN
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("os", "system"), ("numpy", "load"), ("numpy.testing", "runstring"), ("numpy", "os.system"),
+     ("builtins", "exec"), ("numpy", "frompyfunc"), ("numpy.core", "log1p")],
+)  # fmt: skip
+def test_another_function_by_its_name_is_told(module: str, name: str) -> None:
+    found = call("numpy.core", "_ufunc_reconstruct", text(module), text(name))
+
+    assert verdict(found) is not FileVerdict.CLEAN
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
+def test_a_function_of_torchs_table_may_be_kept_and_not_called(name: str) -> None:
+    found = getattr_of(glob("torch._C", "_VariableFunctionsClass"), name)
+
+    assert verdict(found) is FileVerdict.CLEAN
+    assert verdict(found, integer(1), b"\x85R") is not FileVerdict.CLEAN
+
+
+@pytest.mark.parametrize("name", ["from_file", "__class__", "_load_global_deps", "mro"])
+def test_another_name_in_torchs_table_is_told(name: str) -> None:
+    found = getattr_of(glob("torch._C", "_VariableFunctionsClass"), name)
+
+    assert verdict(found) is not FileVerdict.CLEAN
+
+
+@pytest.mark.parametrize("key", ["Europe/Paris", "US/Eastern", "Etc/GMT+5"])
+def test_a_zone_of_pytz_is_clean(key: str) -> None:
+    paris = call("pytz", "_p", text(key), integer(540), integer(0), text("LMT"))
+
+    assert verdict(paris) is FileVerdict.CLEAN
+
+
+@pytest.mark.parametrize("key", ["../../etc/passwd", "/etc/localtime", "", "a.b"])
+def test_a_zone_of_pytz_that_leaves_the_zone_data_is_not_clean(key: str) -> None:
+    assert verdict(call("pytz", "_p", text(key))) is not FileVerdict.CLEAN
+
+
+@pytest.mark.parametrize("name", ["print", "id", "property", "classmethod", "memoryview"])
+def test_builtins_that_only_look_are_suspicious(name: str) -> None:
+    assert verdict(glob("builtins", name)) is SUSPICIOUS
+    assert verdict(call("builtins", name, text("x"))) is SUSPICIOUS
+
+
+@pytest.mark.parametrize("name", ["property.__get__", "print.__self__", "id.__call__"])
+def test_what_is_reached_through_them_is_malicious(name: str) -> None:
+    assert verdict(text("builtins"), text(name), b"\x93") is MALICIOUS
+
+
+@pytest.mark.parametrize("name", ["FutureWarning", "ConnectionError", "UnicodeDecodeError"])
+def test_exceptions_are_made_and_not_raised(name: str) -> None:
+    assert verdict(glob("builtins", name)) is FileVerdict.CLEAN
+    assert verdict(call("builtins", name, glob("os", "system"))) is MALICIOUS
+
+
+def test_a_span_of_pandas_is_of_its_own_class() -> None:
+    made = ("pandas._libs.tslibs.period", "__pyx_unpickle_PeriodMixin")
+    period = glob("pandas._libs.tslibs.period", "Period")
+
+    assert verdict(call(*made, period, integer(1), b"N")) is FileVerdict.CLEAN
+    assert verdict(call(*made, glob("os", "system"), integer(1), b"N")) is MALICIOUS
+    assert verdict(call(*made, glob("collections", "deque"), b"N")) is SUSPICIOUS
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("sklearn.linear_model.logistic", "LogisticRegression"),
+     ("sklearn.neighbors.unsupervised", "NearestNeighbors"),
+     ("imblearn.over_sampling._smote.base", "SMOTE"), ("hmmlearn.hmm", "GaussianHMM")],
+)  # fmt: skip
+def test_older_estimators_are_made_empty_and_not_called(module: str, name: str) -> None:
+    cls = glob(module, name)
+
+    assert verdict(cls, b")\x81}", text("a"), integer(1), b"sb") is FileVerdict.CLEAN
+    assert verdict(cls, b")\x81}", text("__class__"), cls, b"sb") is not FileVerdict.CLEAN
+    assert verdict(cls, text("x"), b"\x85R") is not FileVerdict.CLEAN
