@@ -166,8 +166,8 @@ def _confines(
     readable: tuple[str, ...], writable: tuple[str, ...], total: int, memory: int
 ) -> Confines:
     return Confines(
-        readable=tuple(map(Path, readable)),
-        writable=tuple(map(Path, writable)),
+        readable=readable,
+        writable=writable,
         memory_bytes=memory,
         mapped_bytes=2 * total + BESIDE,
         file_bytes=total + _HEADERS,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Protocol
 
 from scanner.engine import Options, examine, prepare
@@ -71,8 +70,8 @@ class Scanning:
         """Read the files; write only what is unpacked."""
         expanded = self.options.limits.expanded_bytes
         return Confines(
-            readable=tuple(map(Path, self.readable)),
-            writable=(Path(self.scratch),),
+            readable=self.readable,
+            writable=(self.scratch,),
             memory_bytes=self.memory_bytes,
             mapped_bytes=2 * self.largest + expanded + BESIDE,
             file_bytes=expanded,

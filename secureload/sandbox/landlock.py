@@ -13,7 +13,6 @@ import os
 import stat
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from secureload.sandbox.libc import failure, syscall
 
@@ -44,6 +43,9 @@ READ = _READ_FILE | _READ_DIR
 WRITE = READ | _WRITE_FILE | _TRUNCATE | _MAKE_REG | _MAKE_DIR | _REMOVE_FILE | _REMOVE_DIR | _REFER
 
 
+_Path = str | os.PathLike[str]
+
+
 class _Ruleset(ctypes.Structure):
     _fields_ = (
         ("handled_access_fs", ctypes.c_uint64),
@@ -64,7 +66,7 @@ def version() -> int:
     return max(syscall(_CREATE, None, 0, _VERSION), 0)
 
 
-def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> int:
+def restrict(readable: Iterable[_Path], writable: Iterable[_Path]) -> int:
     """Confine this thread, for good, to these files and folders; return Landlock's version.
 
     `no_new_privs` must be set. TCP is forbidden from version 4 on, signals and abstract
@@ -96,7 +98,7 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> int:
     return known
 
 
-def _allow(ruleset: int, path: Path, rights: int) -> None:
+def _allow(ruleset: int, path: _Path, rights: int) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError, PermissionError):

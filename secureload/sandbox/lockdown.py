@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 
 from scanner.frozen import dataclass
 
@@ -63,8 +62,8 @@ class Confines:
     it. `file_bytes` bounds each file written, `cpu_seconds` all the work.
     """
 
-    readable: tuple[Path, ...] = ()
-    writable: tuple[Path, ...] = ()
+    readable: tuple[str | os.PathLike[str], ...] = ()
+    writable: tuple[str | os.PathLike[str], ...] = ()
     memory_bytes: int
     mapped_bytes: int
     file_bytes: int
@@ -110,17 +109,17 @@ def prepare() -> None:
 
 
 @cache
-def import_paths() -> tuple[Path, ...]:
+def import_paths() -> tuple[str, ...]:
     """Where Python finds its own modules, ours, and the libraries that they link to.
 
     A worker imports what it can beforehand; some modules are imported when they are needed.
     """
-    standard = Path(os.__file__).parent
-    home = Path(__file__).parent.parent.parent
-    found = {standard, Path(sys.exec_prefix, sys.platlibdir), home / "secureload", home / "scanner"}
-    found |= {Path(path) for path in sys.path if path.endswith(_IMPORTED)}
+    home = __file__.rsplit(os.sep, 3)[0]
+    found = {os.__file__.rsplit(os.sep, 1)[0], f"{sys.exec_prefix}/{sys.platlibdir}"}
+    found |= {f"{home}/secureload", f"{home}/scanner"}
+    found |= {path for path in sys.path if path.endswith(_IMPORTED)}
     libraries = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
-    return tuple(sorted(found | {Path(path) for path in libraries}))
+    return tuple(sorted(found.union(libraries)))
 
 
 def close_all_but(keep: frozenset[int]) -> None:
@@ -164,6 +163,18 @@ def _tasks() -> int:
     return sum(_threads_of_mine())
 
 
+def threads_of(pid: int) -> int:
+    """How many threads a process has.
+
+    Raises:
+        OSError: it is gone, or this system has no `/proc`.
+        ValueError, IndexError: what is there says something else.
+    """
+    # `pathlib` would be imported before every worker for this.
+    with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+        return int(file.read().rpartition(b")")[2].split()[17])
+
+
 def _threads_of_mine() -> Iterator[int]:
     own = os.getuid()
     try:
@@ -174,8 +185,7 @@ def _threads_of_mine() -> Iterator[int]:
     for folder in folders:
         with suppress(OSError, ValueError, IndexError):
             if folder.stat().st_uid == own:
-                line = Path(folder.path, "stat").read_bytes()
-                yield int(line.rpartition(b")")[2].split()[17])
+                yield threads_of(int(folder.name))
 
 
 def _drop_capabilities(kept: int) -> None:

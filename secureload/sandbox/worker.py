@@ -12,7 +12,6 @@ import os
 import signal
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import NoReturn, Protocol, TypeAlias, TypeVar
 
 from secureload.errors import SecureloadError
@@ -104,8 +103,7 @@ class Worker:
             LostError: there are too many threads.
         """
         with contextlib.suppress(OSError, ValueError, IndexError):
-            line = Path(f"/proc/{self._process.pid}/stat").read_bytes()
-            threads = int(line.rpartition(b")")[2].split()[17])
+            threads = lockdown.threads_of(self._process.pid)
             if threads > self._limits.threads:
                 raise LostError(f"it had {threads} threads")
 
