@@ -147,14 +147,14 @@ def _sources(folder: str, prefix: str = "") -> Iterator[tuple[str, str]]:
 def prepare(*, common: bool = False) -> None:
     """Import every reader, rule and allowlist now, not when a file needs it.
 
-    `common` leaves out the readers that only a file with their first bytes needs.
+    `common` leaves out the readers that only text, or a file with their first bytes, needs.
     """
     from scanner.formats import candidates, formats
     from scanner.pickles.allowlist import default_allowlist
     from scanner.rules import rules
 
     if common:
-        candidates(b"", text=True)
+        candidates(b"", text=False)
     else:
         formats()
     rules()

@@ -60,7 +60,10 @@ _TEXTUAL = frozenset(
     """jinja json keras_config markup notebook python skops tensorflow_text torch_export
     yaml""".split()  # noqa: SIM905
 )
-"""Formats that only text can be; imported only for text."""
+"""Formats that only text can be; imported only for text of more than a word."""
+
+_BY_NAME = (".py", ".pyi", ".pyw", ".pth", ".jinja", ".jinja2", ".j2")
+"""The names by which some of them know even a word."""
 
 
 @cache
@@ -101,10 +104,16 @@ def candidates(first: bytes, *, text: bool) -> tuple[Format, ...]:
     )
 
 
+def _is_word(blob: Blob) -> bool:
+    """Whether it is one word or number, as a version may be, by which nothing textual is known."""
+    known_by_name = blob.name.lower().rstrip(". ").endswith(_BY_NAME)
+    return not known_by_name and len(blob.data) <= 64 and bytes(blob.data).strip().isalnum()
+
+
 def recognised(blob: Blob) -> list[Format]:
     """Return the formats that know this blob; inert ones only when no other does."""
     text = is_text(blob) or is_legacy_text(blob.head(1 << 20))
-    possible = candidates(blob.head(1), text=text)
+    possible = candidates(blob.head(1), text=text and not _is_word(blob))
     strong = [known for known in possible if not known.inert and known.recognise(blob)]
     if all(known.aspect for known in strong):
         for known in possible:

@@ -6,8 +6,6 @@ as the file itself. What is unpacked at once is bounded, whatever the packed byt
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,7 +22,6 @@ _OLD_ZFILE = b"ZF0x"
 _STEP = 1 << 18
 _MEMORY = 256 << 20
 _SALVAGED = 1 << 20
-_DAMAGE = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, MemoryError, RuntimeError)
 
 
 def label(blob: Blob) -> str:
@@ -116,9 +113,9 @@ def _pieces(blob: Blob, kind: str) -> Iterator[bytes]:
 _MAKERS: dict[str, Callable[[], Any]] = {
     "gzip": lambda: zlib.decompressobj(31),
     "zlib": lambda: zlib.decompressobj(15),
-    "bzip2": bz2.BZ2Decompressor,
-    "xz": lambda: lzma.LZMADecompressor(memlimit=_MEMORY),
-    "lzma": lambda: lzma.LZMADecompressor(memlimit=_MEMORY),
+    "bzip2": lambda: _bzip2(),
+    "xz": lambda: _lzma(),
+    "lzma": lambda: _lzma(),
     "lz4": lambda: _lz4(),
 }
 
@@ -149,7 +146,7 @@ def _streams(data: memoryview, at: int, make: Callable[[], Any]) -> Iterator[byt
                 for out in _fed(unpack, piece):
                     given += len(out)
                     yield out
-        except _DAMAGE as error:
+        except _damage() as error:
             for out in _salvaged(make(), data[begun:at], given):
                 given += len(out)
                 yield out
@@ -182,8 +179,30 @@ def _salvaged(unpack: Any, data: memoryview, given: int) -> Iterator[bytes]:
                 if len(out) > given:
                     yield out[given:]
                 given = max(0, given - len(out))
-        except _DAMAGE:
+        except _damage():
             return
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What the decompressors raise over damaged data."""
+    import lzma
+
+    return (
+        *(zlib.error, lzma.LZMAError),
+        *(OSError, EOFError, ValueError, MemoryError, RuntimeError),
+    )
+
+
+def _bzip2() -> Any:
+    import bz2
+
+    return bz2.BZ2Decompressor()
+
+
+def _lzma() -> Any:
+    import lzma
+
+    return lzma.LZMADecompressor(memlimit=_MEMORY)
 
 
 def _lz4() -> Any:

@@ -14,8 +14,6 @@ from scanner.facts import CodeFact, Fact, ImportFact, MemberFact, PersistentIdFa
 from scanner.findings import Where
 from scanner.formats import Format, Read, _torch_package, distcp, tar
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
-from scanner.formats._sevenzip import MAGIC as SEVENZIP
-from scanner.formats._sevenzip import packed_span
 from scanner.formats._zstd import unzstd
 from scanner.formats.hidden_pickle import hidden
 from scanner.formats.pickle import interpreted, second
@@ -35,6 +33,7 @@ from scanner.zip_ends import end_records, looks_like_zip
 from scanner.zip_parts import BZIP2, DEFLATED, LOCAL, LZMA, STORED, ZSTD, Directory, Member
 from scanner.zips import read_directory
 
+_SEVENZIP = b"7z\xbc\xaf\x27\x1c"
 _PAYLOADS = ("/data/weights", "/data/constants")
 _NUMBERED = pattern(r"(?:weight|tensor)_[0-9]+")
 _WITH_STORAGES = ("data", "constants", "traced_inputs")
@@ -53,7 +52,9 @@ def recognise(blob: Blob) -> bool:
         return not distcp.recognise(blob)
     if len(blob.data) < 22 or not looks_like_zip(blob.data):
         return False
-    if blob.head(6) == SEVENZIP:
+    if blob.head(6) == _SEVENZIP:
+        from scanner.formats._sevenzip import packed_span
+
         return not _within(end_records(blob.data), [packed_span(blob.data)])
     if tar.recognise(blob):
         return not _within(end_records(blob.data), tar.spans(blob))

@@ -10,25 +10,12 @@ has been, and walks without recursion.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
-Value: TypeAlias = Union[
-    bool,
-    int,
-    float,
-    str,
-    bytes,
-    "tuple[Value, ...]",
-    "Span",
-    "ListValue",
-    "DictValue",
-    "SetValue",
-    "Global",
-    "Call",
-    "Persistent",
-    "Unknown",
-    None,
-]
+Value: TypeAlias = (
+    "bool | int | float | str | bytes | tuple[Value, ...] | Span | ListValue | DictValue"
+    " | SetValue | Global | Call | Persistent | Unknown | None"
+)
 """Anything that can lie on the abstract stack."""
 
 

@@ -62,6 +62,21 @@ def test_agrees_on_any_bytes(data: bytes) -> None:
     agree(data, "model.bin")
 
 
+@settings(deadline=None)
+@given(
+    st.from_regex(rb"\s{0,2}[A-Za-z0-9_.{<:-]{1,12}\s{0,2}", fullmatch=True),
+    st.sampled_from(("version", ".format_version", ".py", "a.PTH. ", "b.j2", "c.json", "d.yml")),
+)
+def test_agrees_on_single_words(data: bytes, name: str) -> None:
+    agree(data, name)
+
+
+@pytest.mark.parametrize("word", [b"3\n", b"little", b"64", b"123456789", b"import", b"true", b"N"])
+@pytest.mark.parametrize("name", ["version", ".format_version", "a.py", "b.pth", "c.jinja", "d.md"])
+def test_agrees_on_words_that_lie_in_archives(word: bytes, name: str) -> None:
+    agree(word, name)
+
+
 @pytest.mark.parametrize("first", range(256))
 def test_agrees_on_every_first_byte(first: int) -> None:
     for rest in (b"", b"\0" * 20, b"a" * 20, b"\xa1a\x01", b"\n\x01a\x12\0"):
