@@ -147,18 +147,20 @@ def _sources(folder: str, prefix: str = "") -> Iterator[tuple[str, str]]:
 def prepare(*, common: bool = False) -> None:
     """Import every reader, rule and allowlist now, not when a file needs it.
 
-    `common` leaves out the readers that only text, or a file with their first bytes, needs.
+    `common` leaves out the readers that only text, or a file with their first bytes, needs, and
+    the profiles of what is rarely met.
     """
     from scanner.formats import candidates, formats
     from scanner.pickles.allowlist import default_allowlist
     from scanner.rules import rules
 
+    rules()
+    names = default_allowlist()
     if common:
         candidates(b"", text=False)
     else:
         formats()
-    rules()
-    default_allowlist()
+        len(names)  # which reads every profile
 
 
 def failed(found: Found, why: str, *, size: int = 0) -> FileResult:

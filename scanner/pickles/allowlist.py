@@ -92,7 +92,7 @@ class Allowlist:
         entries: Mapping[tuple[str, str], Entry],
         prefixes: Mapping[str, Entry] | None = None,
     ) -> None:
-        self._entries = dict(entries)
+        self._entries = entries
         self._known: dict[tuple[str, str], tuple[Entry | None, str | None]] = {}
         self.prefixes = dict(prefixes or {})
 
@@ -229,6 +229,52 @@ class Allowlist:
         return None, "what it changes is computed"
 
 
+class Profiles(Mapping[tuple[str, str], Entry]):
+    """The entries of several profiles, each read once those before it do not know a name.
+
+    Where several know one, the first of them has the say. Most pickles are understood by the
+    first few profiles.
+
+    Raises:
+        KeyError: There is no profile of some name.
+    """
+
+    __slots__ = ("_names", "_read")
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(map(_named, names))
+        # How many were read, and their entries: one value, so that threads need no lock.
+        self._read: tuple[int, dict[tuple[str, str], Entry]] = (0, {})
+
+    def __getitem__(self, key: tuple[str, str]) -> Entry:
+        count, known = self._read
+        while key not in known and count < len(self._names):
+            count, known = self._next(count, known)
+        return known[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        count, known = self._read
+        while count < len(self._names):
+            count, known = self._next(count, known)
+        return iter(known)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _next(
+        self, count: int, known: dict[tuple[str, str], Entry]
+    ) -> tuple[int, dict[tuple[str, str], Entry]]:
+        read = self._read = (count + 1, {**profile(self._names[count]), **known})
+        return read
+
+
+def _named(name: str) -> str:
+    wanted = name.replace("-", "_")
+    if wanted not in PROFILES:
+        raise KeyError(name)
+    return wanted
+
+
 @cache
 def profile(name: str) -> Mapping[tuple[str, str], Entry]:
     """Return the entries of one profile.
@@ -236,10 +282,7 @@ def profile(name: str) -> Mapping[tuple[str, str], Entry]:
     Raises:
         KeyError: There is no profile of this name.
     """
-    wanted = name.replace("-", "_")
-    if wanted not in PROFILES:
-        raise KeyError(name)
-    module = importlib.import_module(f"scanner.pickles.profiles.{wanted}")
+    module = importlib.import_module(f"scanner.pickles.profiles.{_named(name)}")
     entries: dict[tuple[str, str], Entry] = {}
     for names, entry in module.ENTRIES:
         for line in names.split():
@@ -251,11 +294,7 @@ def profile(name: str) -> Mapping[tuple[str, str], Entry]:
 
 def allowlist(names: Iterable[str] = PROFILES, extra: Iterable[str] = ()) -> Allowlist:
     """Return the allowlist of these profiles and a policy's own `module.name` globals."""
-    entries: dict[tuple[str, str], Entry] = {}
-    for name in names:
-        for key, entry in profile(name).items():
-            entries.setdefault(key, entry)
-    made = Allowlist(entries)
+    made = Allowlist(Profiles(names))
     extra = tuple(extra)
     return made.with_names(extra) if extra else made
 
