@@ -57,8 +57,8 @@ _FIRST = {
 """The bytes that each of these formats may begin with; a file of it is imported only then."""
 
 _TEXTUAL = frozenset(
-    """jinja json keras_config markup notebook python skops tensorflow_text torch_export
-    yaml""".split()  # noqa: SIM905
+    """jinja json keras_config markup notebook python skops tensorflow_text tool_files
+    torch_export yaml""".split()  # noqa: SIM905
 )
 """Formats that only text can be; imported only for text of more than a word."""
 

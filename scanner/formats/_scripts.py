@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 _BY_SUFFIX = {
-    "shell": "sh bash zsh ksh csh fish command envrc bashrc zshrc profile bash_profile",
+    "shell": "sh bash zsh ksh csh fish command envrc bashrc zshrc profile bash_profile bash_login"
+    " bash_logout zprofile zshenv zlogin xprofile xinitrc xsession",
     "powershell": "ps1 psm1 psd1",
     "batch": "bat cmd vbs vbe wsf hta reg",
     "javascript": "js mjs cjs jsx ts tsx",
-    "script": "rb pl pm php phtml lua jl r tcl groovy scpt applescript ipy desktop",
+    "script": "rb pl pm php phtml lua jl r tcl groovy scpt applescript ipy desktop"
+    " awk expect ahk vim vimrc gdbinit lldbinit nix service jnlp url sct",
     "source": "c cc cpp cxx h hpp cu cuh cl pyx pxd go rs java kt scala swift cs",
-    "build-script": "mk cmake dockerfile containerfile jenkinsfile makefile gradle",
+    "build-script": "mk cmake dockerfile containerfile jenkinsfile makefile gradle"
+    " smk nf bzl bazel",
 }
 _LANGUAGES = {
     suffix: language for language, suffixes in _BY_SUFFIX.items() for suffix in suffixes.split()
@@ -18,7 +21,9 @@ _WHOLE = {
     "makefile": "build-script", "gnumakefile": "build-script", "dockerfile": "build-script",
     "containerfile": "build-script", "jenkinsfile": "build-script", "rakefile": "build-script",
     "gemfile": "build-script", "justfile": "build-script", "procfile": "build-script",
-    "cmakelists.txt": "build-script",
+    "cmakelists.txt": "build-script", "vagrantfile": "build-script", "brewfile": "build-script",
+    "snakefile": "build-script", "sconstruct": "build-script", "crontab": "script",
+    "autorun.inf": "script",
 }  # fmt: skip
 
 

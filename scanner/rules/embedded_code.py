@@ -78,7 +78,7 @@ def _acts(name: str) -> bool:
 
 def check(fact: CodeFact) -> Iterator[Message]:
     """Yield one message for the code."""
-    if fact.language in ("torchscript", "torch-package"):
+    if fact.language in ("torchscript", "torch-package", "tool-file"):
         return
     names = ", ".join(fact.names[:5])
     about = f" ({fact.detail})" if fact.detail else ""

@@ -71,6 +71,7 @@ FLOORS: dict[str, int] = {
     "long-line": 2,
     "on-trust": 0,
     "misnamed": 0,
+    "tool-file": 0,
 }
 
 _ORDER = (FileVerdict.CLEAN, FileVerdict.SUSPICIOUS, FileVerdict.ERROR, FileVerdict.MALICIOUS)

@@ -274,6 +274,7 @@ def corpus() -> tuple[Technique, ...]:
         attack_opcodes,
         attack_repository,
         attack_stdlib,
+        attack_tools,
     )
 
     found = [
@@ -285,6 +286,7 @@ def corpus() -> tuple[Technique, ...]:
             attack_containers,
             attack_formats,
             attack_repository,
+            attack_tools,
         )
         for one in table.techniques()
     ]
