@@ -84,7 +84,7 @@ def front(name: str) -> type:
 
 def _load(name: str, reference: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     library.checked(name, dict(kwargs))  # nonsense is said before anything is fetched
-    request = Request(kwargs, runs_code=True)
+    request = Request(kwargs, name=name, runs_code=True)
     _import_meanwhile(name)
     kwargs["config"] = request.config(kwargs.get("config"))
     if kwargs["config"] is None:
@@ -96,7 +96,7 @@ def _load(name: str, reference: str, args: tuple[Any, ...], kwargs: dict[str, An
         framework=library.framework(kwargs),
     )
     entry = request.admit(reference, need)
-    with request.recording(entry, name, kwargs) as recording:
+    with request.recording(entry, kwargs, placed=need.purpose == "model") as recording:
         built = request.build(name, entry, args, kwargs)
         recording.built(built[0] if isinstance(built, tuple) else built)
     return built
@@ -105,11 +105,20 @@ def _load(name: str, reference: str, args: tuple[Any, ...], kwargs: dict[str, An
 class Request:
     """The arguments of one call that the gate answers, and the gate they ask for.
 
-    They are taken out of `kwargs`, which afterwards holds what transformers gets. `runs_code`
-    says that this kind of call can run code that a policy approved by its digest.
+    They are taken out of `kwargs`, which afterwards holds what the library gets. `library` and
+    `name` say who gets it. `runs_code` says that this kind of call can run code that a policy
+    approved by its digest.
     """
 
-    def __init__(self, kwargs: dict[str, Any], *, runs_code: bool = False) -> None:
+    def __init__(
+        self,
+        kwargs: dict[str, Any],
+        *,
+        name: str,
+        library: str = "transformers",
+        runs_code: bool = False,
+    ) -> None:
+        self._library, self.name = library, name
         self._runs_code = runs_code
         self.revision: str | None = kwargs.pop("revision", None)
         self.force = bool(kwargs.pop("force_download", False))
@@ -148,6 +157,7 @@ class Request:
         if not isinstance(value, (str, os.PathLike)):
             return value
         entry = self.admit(os.fspath(value), library.need("AutoConfig"), base=True)
+        self.hand(entry, f"{self.name}.config")
         return library.load("AutoConfig", entry)
 
     def build(
@@ -171,25 +181,28 @@ class Request:
                 f"{adapter.source}: the adapter's base model {name!r} is no repository of the hub",
                 hint="download the adapter and correct base_model_name_or_path",
             )
-        return self.admit(name, library.need("AutoModel"), revision=revision, base=True)
+        entry = self.admit(name, library.need("AutoModel"), revision=revision, base=True)
+        self.hand(entry, f"{self.name}.base")
+        return entry
 
-    def recording(self, entry: CacheEntry, name: str, kwargs: Mapping[str, Any]) -> Recording:
-        """A block in which a load is recorded while it is done."""
+    def recording(
+        self, entry: CacheEntry, kwargs: Mapping[str, Any], *, placed: bool = True
+    ) -> Recording:
+        """A block in which a load is recorded while it is done.
+
+        Not `placed` is what has no tensors on a device: a configuration, a tokenizer.
+        """
         return Recording(
             self.gate.cache,
             entry,
-            library="transformers",
-            class_name=name,
-            device=device_beforehand(kwargs),
+            library=self._library,
+            class_name=self.name,
+            device=device_beforehand(kwargs) if placed else "cpu",
         )
 
-    def record(
-        self, entry: CacheEntry, name: str, built: Any, *, library: str = "transformers"
-    ) -> None:
-        """Record what was built from an entry, and on which device."""
-        model = built[0] if isinstance(built, tuple) else built
-        device = str(getattr(model, "device", "cpu"))
-        self.gate.cache.record_load(entry, library=library, class_name=name, device=device)
+    def hand(self, entry: CacheEntry, name: str) -> None:
+        """Record that what a call names besides its model is handed to the library now."""
+        self.gate.cache.record_load(entry, library=self._library, class_name=name)
 
 
 def pipeline(
@@ -220,7 +233,7 @@ def pipeline(
         if name in options:
             kwargs.setdefault(name, options.pop(name))
     library.checked("pipeline", {**kwargs, **options})
-    request = Request({**kwargs, "trust_policy": trust_policy})
+    request = Request({**kwargs, "trust_policy": trust_policy}, name="pipeline")
     with contextlib.ExitStack() as stack:
         places: list[Given] = []
 
@@ -229,14 +242,20 @@ def pipeline(
             return str(places[-1].path)
 
         config = request.config(config)
+
+        def component(name: str, value: Any) -> Any:
+            if not isinstance(value, (str, os.PathLike)):
+                return value
+            entry = request.admit(os.fspath(value), Need(purpose="processor"), base=True)
+            request.hand(entry, f"pipeline.{name}")
+            return place(entry)
+
         components = {
-            name: place(request.admit(os.fspath(value), Need(purpose="processor"), base=True))
-            if isinstance(value := kwargs.pop(name), (str, os.PathLike))
-            else value
+            name: component(name, kwargs.pop(name))
             for name in _FOLLOWED
             if kwargs.get(name) is not None
         }
-        entry = None
+        recording: Recording | None = None
         if isinstance(model, (str, os.PathLike)):
             entry = request.admit(os.fspath(model), Need())
             base = library.adapter_base(entry.path)
@@ -245,6 +264,8 @@ def pipeline(
                 home = request.base(entry, *base)
             config = config if config is not None else library.load("AutoConfig", home)
             task = task or library.task_of(tuple(getattr(config, "architectures", None) or ()))
+            request.name = f"pipeline:{task}"
+            recording = stack.enter_context(request.recording(entry, {**options, **kwargs}))
             if base is None:
                 model = place(entry)
             else:
@@ -261,8 +282,8 @@ def pipeline(
         )
         for given in places:
             given(made, made.model, *(getattr(made, name, None) for name in _FOLLOWED))
-    if entry is not None:
-        request.record(entry, f"pipeline:{task}", made.model)
+        if recording is not None:
+            recording.built(made.model)
     return made
 
 

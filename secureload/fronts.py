@@ -147,12 +147,13 @@ def _called(library: Library, name: str, args: tuple[Any, ...], kwargs: dict[str
     for theirs, ours in library.aliases.items():
         if theirs in kwargs:
             kwargs[ours] = kwargs.pop(theirs)
-    request = Request(kwargs)
+    request = Request(kwargs, name=name, library=library.name)
     entry = request.admit(known, library.need(name, kwargs))
-    built = library.build(
-        Call(name=name, entry=entry, args=(*before, *rest), kwargs=kwargs, admit=request.base)
-    )
-    request.record(entry, name, built, library=library.name)
+    with request.recording(entry, kwargs) as recording:
+        built = library.build(
+            Call(name=name, entry=entry, args=(*before, *rest), kwargs=kwargs, admit=request.base)
+        )
+        recording.built(built[0] if isinstance(built, tuple) else built)
     return built
 
 

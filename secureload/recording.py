@@ -1,4 +1,4 @@
-"""The record of a load, written beside the load itself where its end tells nothing more."""
+"""The record of a load, written beside the load itself: handed over, whatever becomes of it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def device_beforehand(arguments: Mapping[str, Any]) -> str | None:
 class Recording:
     """The record of one load: `device` is where the model will be, None if its end will tell.
 
-    The block that it is for builds the model and gives it to `built`. Where that fails, so
-    does the load; an error of the ledger is raised at the end of the block at the latest.
+    The block that it is for builds the model and gives it to `built`. The record is written
+    meanwhile, so that a build that fails, or ends with the process, is on record as well.
+    Where the block fails, so does the load; an error of the ledger is raised at the end of the
+    block at the latest.
     """
 
     def __init__(
@@ -49,36 +51,37 @@ class Recording:
         self._library = library
         self._class_name = class_name
         self._device = device
+        self._load = ""
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="record")
 
     def __enter__(self) -> Recording:
-        if self._device is not None:
-            self._thread.start()
+        self._thread.start()
         return self
 
     def built(self, model: Any) -> None:
         """Record the device of what was built, where it is not on record."""
         device = str(getattr(model, "device", "cpu"))
-        if device != self._device:
-            self._record(device)
+        if device == self._device:
+            return
+        self._thread.join()
+        if self._error is None:
+            self._cache.record_device(self._load, device)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if self._device is not None:
-            self._thread.join()
+        self._thread.join()
         if self._error is not None and error is None:
             raise self._error
 
     def _run(self) -> None:
         try:
-            assert self._device is not None
-            self._record(self._device)
+            self._load = self._cache.record_load(
+                self._entry,
+                library=self._library,
+                class_name=self._class_name,
+                device=self._device,
+            )
         except BaseException as error:
             self._error = error
-
-    def _record(self, device: str) -> None:
-        self._cache.record_load(
-            self._entry, library=self._library, class_name=self._class_name, device=device
-        )

@@ -196,8 +196,8 @@ class TrustedCache(Memory, Publishing):
 
     def record_load(
         self, entry: CacheEntry, library: str, class_name: str, device: str | None = None
-    ) -> None:
-        """Record that an admitted folder was handed to a library.
+    ) -> str:
+        """Record that an admitted folder was handed to a library; returns the record's id.
 
         Raises:
             CacheError: the ledger cannot be written.
@@ -205,7 +205,18 @@ class TrustedCache(Memory, Publishing):
         from secureload.ledger import loads
 
         with self._rows(write=True) as rows:
-            loads.record(rows, entry.admission, library, class_name, device, self._now())
+            return loads.record(rows, entry.admission, library, class_name, device, self._now())
+
+    def record_device(self, load_id: str, device: str) -> None:
+        """Record to which device a load came, where that was not known when it began.
+
+        Raises:
+            CacheError: the ledger cannot be written.
+        """
+        from secureload.ledger import loads
+
+        with self._rows(write=True) as rows:
+            loads.placed(rows, load_id, device, self._now())
 
     # -- recall --------------------------------------------------------------------------
 

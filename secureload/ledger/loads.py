@@ -17,12 +17,16 @@ def record(
     at: str,
     *,
     client: str | None = None,
-) -> None:
-    """Write that an admitted folder was handed to a library, or fetched by a client."""
+) -> str:
+    """Write that an admitted folder was handed to a library, or fetched by a client.
+
+    Returns the row's id, for `placed`.
+    """
+    load_id = uuid.uuid4().hex
     rows(
         "INSERT INTO loads (id, admission_id, library, class_name, device, client, loaded_at)"
         " VALUES (:id, :admission_id, :library, :class_name, :device, :client, :at)",
-        id=uuid.uuid4().hex,
+        id=load_id,
         admission_id=admission_id,
         library=library,
         class_name=class_name,
@@ -34,3 +38,12 @@ def record(
     if client is not None:
         detail["client"] = client
     chain.append(rows, at, "loaded", admission_id, detail)
+    return load_id
+
+
+def placed(rows: Rows, load_id: str, device: str, at: str) -> None:
+    """Write to which device a recorded load came, where that was not known when it began."""
+    rows("UPDATE loads SET device = :device WHERE id = :id", id=load_id, device=device)
+    for row in rows("SELECT admission_id, class_name FROM loads WHERE id = :id", id=load_id):
+        detail = {"class": row.class_name, "device": device}
+        chain.append(rows, at, "placed", row.admission_id, detail)

@@ -319,6 +319,45 @@ def test_a_pipeline_of_built_objects() -> None:
     assert made.task == "text-classification"
 
 
+def test_what_a_pipeline_is_given_by_name_is_on_record_each_with_its_part() -> None:
+    secureload.pipeline(
+        model=str(LEGACY), tokenizer=str(DISTILBERT / "processor"), device="cpu", config=str(LEGACY)
+    )
+    assert loads() == [
+        ("pipeline.config", None),
+        ("pipeline.tokenizer", None),
+        ("pipeline:text-classification", "cpu"),
+    ]
+
+
+def test_a_pipeline_whose_build_fails_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("no such head")
+
+    monkeypatch.setattr("secureload.auto.library.pipeline", fail)
+    with pytest.raises(ValueError, match="no such head"):
+        secureload.pipeline(model=str(LEGACY), tokenizer=str(DISTILBERT / "processor"))
+    assert [name for name, _ in loads()] == ["pipeline.tokenizer", "pipeline:text-classification"]
+
+
+DIES = """
+import os, sys
+import secureload
+from secureload import auto
+auto.library.pipeline = lambda *_: os._exit(9)
+auto.Recording.__enter__ = lambda self, enter=auto.Recording.__enter__: (
+    enter(self), self._thread.join()
+)[0]
+secureload.pipeline(model=sys.argv[1])
+"""
+
+
+def test_a_pipeline_that_ends_with_its_process_is_on_record() -> None:
+    done = subprocess.run([sys.executable, "-c", DIES, str(LEGACY)], check=False)
+    assert done.returncode == 9
+    assert [name for name, _ in loads()] == ["pipeline:text-classification"]
+
+
 def test_a_pipeline_without_a_model_is_not_guessed() -> None:
     with pytest.raises(UsageError, match="no model"):
         secureload.pipeline("text-classification")
@@ -366,6 +405,8 @@ def test_an_adapter_is_put_onto_its_base_which_is_admitted_too(adapter: Path) ->
     with sqlite3.connect(home() / "secureload.db") as database:
         (admitted,) = database.execute("SELECT count(*) FROM admissions").fetchone()
     assert admitted == 2
+    name = "AutoModelForSequenceClassification"
+    assert loads() == [(name, "cpu"), (f"{name}.base", None)]
 
 
 def test_an_adapter_whose_base_is_malicious_is_refused(adapter: Path, tmp_path: Path) -> None:

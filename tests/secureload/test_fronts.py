@@ -72,9 +72,18 @@ def test_load_takes_the_auto_class_of_the_architecture() -> None:
 
 def test_a_load_is_recorded_with_its_library() -> None:
     secureload.load_state_dict(LEGACY)
+    assert recorded() == [("state-dict", "load_state_dict")]
+
+
+def test_a_load_whose_build_fails_is_on_record() -> None:
+    with pytest.raises(RuntimeError, match=r"size mismatch|Missing key"):
+        secureload.load_state_dict(LEGACY, torch.nn.Linear(2, 2))
+    assert recorded() == [("state-dict", "load_state_dict")]
+
+
+def recorded() -> list[tuple[str, str]]:
     with sqlite3.connect(home() / "secureload.db") as database:
-        recorded = database.execute("SELECT library, class_name FROM loads").fetchall()
-    assert recorded == [("state-dict", "load_state_dict")]
+        return database.execute("SELECT library, class_name FROM loads").fetchall()
 
 
 def test_revision_token_and_policy_are_the_gates(

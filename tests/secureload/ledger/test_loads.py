@@ -48,3 +48,25 @@ def test_a_load_that_is_not_committed_leaves_no_link(tmp_path: Path) -> None:
     with ledger.read() as session:
         assert list(audit.verify(session)) == []
         assert audit.checkpoint(session).count == 1
+
+
+def test_the_device_that_a_load_came_to_is_written_afterwards(tmp_path: Path) -> None:
+    ledger = Database(tmp_path / "secureload.db", tmp_path / "ledger.lock")
+    ledger.create()
+    with plain.transaction(ledger.path, write=True) as rows:
+        other = loads.record(rows, "b" * 64, "transformers", "AutoModel", "cpu", "t0")
+        first = loads.record(rows, "a" * 64, "transformers", "AutoModel", None, "t1")
+        loads.placed(rows, first, "cuda:0", "t2")
+        loads.placed(rows, "no such load", "cuda:1", "t3")
+    with ledger.read() as session:
+        assert list(audit.verify(session)) == []
+    with plain.transaction(ledger.path) as rows:
+        found = {row.id: row.device for row in rows("SELECT id, device FROM loads")}
+        logged = rows("SELECT subject, event, detail FROM audit ORDER BY sequence")
+    assert found == {other: "cpu", first: "cuda:0"}
+    assert [(row.event, row.subject[0]) for row in logged] == [
+        ("loaded", "b"),
+        ("loaded", "a"),
+        ("placed", "a"),
+    ]
+    assert "cuda:0" in logged[-1].detail
