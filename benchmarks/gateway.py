@@ -3,11 +3,14 @@
     python benchmarks/gateway.py [--size 1GB] [--repeat 5] [--clients 200] [--seconds 30]
 
 Needs nginx (`apt-get install nginx-light`). Everything is on loopback, warm, and on the cores of
-this machine, clients too. Throughput is one client fetching the whole file; ratios are medians
-over rounds, each way measured once a round, in turn. `HEAD` is 16 connections asking for a
-file's metadata. The last part has many clients at once for some time, each asking for
-metadata, then for a random megabyte, and reports errors, and the service's memory against the
-requests answered: a plateau grows less in the second half than in the first.
+this machine, clients too; both write a line of log for each request. Throughput is one client
+fetching the whole file; ratios are medians over rounds, each way measured once a round, in turn.
+`HEAD` is 16 connections asking for a file's metadata, in rounds too; beside the rate, which clients
+and other work on the machine share in, stands the processor time that the service took for one.
+
+The last part has many clients at once for some time, each asking for metadata, then for a random
+megabyte. It reports errors and the service's memory, read each second: a tenth of the time is
+warm-up, and from there on the slope of a straight line through what was read says whether it grows.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import shutil
 import socket
@@ -22,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +77,7 @@ def nginx(folder: Path, file: Path) -> Iterator[str]:
     config.write_text(
         f"worker_processes 2; pid {folder}/pid; error_log {folder}/error.log; daemon off;\n"
         "user root; events { worker_connections 2048; }\n"
-        f"http {{ access_log off; sendfile on; tcp_nopush on;\n"
+        f"http {{ access_log {folder}/access.log; sendfile on; tcp_nopush on;\n"
         f"client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;\n"
         f"fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n"
         f"server {{ listen 127.0.0.1:{port}; root {folder}/root;\n"
@@ -178,18 +183,62 @@ def memory(pid: int) -> float:
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 SPANS = 10
-"""Parts of the last measurement; memory is read after each."""
+"""Parts of the last measurement, each with connections of its own. The first is warm-up."""
+
+AFTER = 15.0
+"""Seconds after the crowd has gone: threads that nobody needs have ended by then."""
+
+
+class Memory:
+    """A process's resident memory in MiB, read each second while the block runs."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self.read: list[tuple[float, float]] = []
+
+    def _read(self) -> None:
+        begun = time.monotonic()
+        while True:
+            self.read.append((time.monotonic() - begun, memory(self._pid)))
+            if self._end.wait(1.0):
+                return
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def since(self, share: float) -> list[tuple[float, float]]:
+        """What was read after this share of the time."""
+        return [one for one in self.read if one[0] >= share * self.read[-1][0]]
+
+    def slope(self, share: float) -> float:
+        """MiB a minute after this share of the time."""
+        seconds, sizes = zip(*self.since(share), strict=True)
+        return 60 * statistics.linear_regression(seconds, sizes).slope
 
 
 def crowded(url: str, pid: int, options: argparse.Namespace) -> dict[str, object]:
-    """The crowd at the service in spans: the figures of all of it, and memory after each span."""
-    spans = []
-    memories = [(0, memory(pid))]
-    for _ in range(SPANS):
-        spans.append(in_process(url, options.clients, options.seconds / SPANS, options.size))
-        asked = sum(kind["requests"] for kind in spans[-1].values())
-        memories.append((memories[-1][0] + int(asked), memory(pid)))
+    """The crowd at the service in spans: the figures of all of it, and the service's memory."""
+    before = memory(pid)
+    with Memory(pid) as sizes:
+        spans = [
+            in_process(url, options.clients, options.seconds / SPANS, options.size)
+            for _ in range(SPANS)
+        ]
+    time.sleep(AFTER)
     figures: dict[str, dict[str, float]] = {}
     for kind in spans[0]:
         of_kind = [span[kind] for span in spans]
@@ -201,7 +250,17 @@ def crowded(url: str, pid: int, options: argparse.Namespace) -> dict[str, object
             "p50 ms": statistics.median(one["p50 ms"] for one in of_kind),
             "p99 ms": max(one["p99 ms"] for one in of_kind),
         }
-    return {"kinds": figures, "memory": memories}
+    found = {
+        "before": before,
+        "warm": sizes.since(1 / SPANS)[0][1],
+        "middle": sizes.since(0.5)[0][1],
+        "end": sizes.read[-1][1],
+        "after": memory(pid),
+        "most": max(size for _, size in sizes.read),
+        "a minute after warm-up": sizes.slope(1 / SPANS),
+        "a minute in the second half": sizes.slope(0.5),
+    }
+    return {"kinds": figures, "memory": found}
 
 
 def main() -> None:
@@ -244,7 +303,7 @@ def main() -> None:
             assert service.process is not None
             pid = service.process.pid
             with nginx(root / "nginx", blob) as theirs:
-                figures = measure(ours, theirs, options)
+                figures = measure(ours, theirs, pid, options)
                 some = min(10.0, options.seconds)
                 found = crowded(ours, pid, options)
                 figures["crowd"] = {
@@ -257,7 +316,7 @@ def main() -> None:
         options.json.write_text(json.dumps(figures, indent=1))
 
 
-def measure(ours: str, theirs: str, options: argparse.Namespace) -> dict[str, object]:
+def measure(ours: str, theirs: str, pid: int, options: argparse.Namespace) -> dict[str, object]:
     ratios, speeds = [], {"secureload": [], "nginx": []}  # type: ignore[var-annotated]
     for way in (ours, theirs):
         fetch(way)  # warm
@@ -265,15 +324,25 @@ def measure(ours: str, theirs: str, options: argparse.Namespace) -> dict[str, ob
         speeds["secureload"].append(fetch(ours))
         speeds["nginx"].append(fetch(theirs))
         ratios.append(speeds["secureload"][-1] / speeds["nginx"][-1])
-    seconds = min(10.0, options.seconds)
-    heads = {
-        "secureload": in_process(ours, 16, seconds, 0)["HEAD"],
-        "nginx": in_process(theirs, 16, seconds, 0)["HEAD"],
-    }
+    seconds = min(4.0, options.seconds)
+    heads: dict[str, list[dict[str, float]]] = {"secureload": [], "nginx": []}
+    for _ in range(options.repeat):
+        begun = processor(pid)
+        heads["secureload"].append(in_process(ours, 16, seconds, 0)["HEAD"])
+        heads["secureload"][-1]["µs"] = 1e6 * (processor(pid) - begun)
+        heads["secureload"][-1]["µs"] /= heads["secureload"][-1]["requests"]
+        heads["nginx"].append(in_process(theirs, 16, seconds, 0)["HEAD"])
     return {
         "throughput": {name: statistics.median(found) for name, found in speeds.items()},
         "throughput ratio": statistics.median(ratios),
-        "head": heads,
+        "head": {
+            name: {key: statistics.median(one[key] for one in found) for key in found[0]}
+            for name, found in heads.items()
+        },
+        "head ratio": statistics.median(
+            ours["per second"] / theirs["per second"]
+            for ours, theirs in zip(heads["secureload"], heads["nginx"], strict=True)
+        ),
     }
 
 
@@ -286,7 +355,9 @@ def show(figures: dict[str, object], options: argparse.Namespace) -> None:
     print("HEAD, 16 connections")
     for name in ("secureload", "nginx"):
         head = heads[name]  # type: ignore[index]
-        print(f"  {name:<12}{head['per second']:8.0f} /s   p99 {head['p99 ms']:.1f} ms")
+        taken = f"   {head['µs']:.0f} µs of processor time each" if "µs" in head else ""
+        print(f"  {name:<12}{head['per second']:8.0f} /s   p99 {head['p99 ms']:.1f} ms{taken}")
+    print(f"  {'ratio':<12}{figures['head ratio']:8.2f}")
     print(f"{options.clients} clients for {options.seconds:.0f} s")
     for name, kinds in crowded.items():  # type: ignore[attr-defined]
         for kind, found in kinds.items():
@@ -294,14 +365,9 @@ def show(figures: dict[str, object], options: argparse.Namespace) -> None:
                 f"  {name:<12}{kind:<5}{found['per second']:8.0f} /s   "
                 f"p99 {found['p99 ms']:.0f} ms   {found['errors']} errors"
             )
-    print("memory of the service in MiB after so many requests")
-    memories: list[tuple[int, float]] = figures["memory MiB"]  # type: ignore[assignment]
-    for asked, size in memories:
-        print(f"  {asked:>10,}{size:8.1f}")
-    first, middle, last = (memories[index][1] for index in (0, len(memories) // 2, -1))
-    print(
-        f"  growth      {middle - first:.1f} in the first half, {last - middle:.1f} in the second"
-    )
+    print("memory of the service in MiB")
+    for when, size in figures["memory MiB"].items():  # type: ignore[attr-defined]
+        print(f"  {when:<28}{size:8.2f}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
 from collections.abc import Callable
 
@@ -256,7 +257,9 @@ def problem_of(outcome: Outcome, order: Order) -> Problem:
     )
 
 
+@functools.lru_cache(maxsize=4_096)
 def _check_name(repository: str) -> None:
+    """Good names are remembered: each request has one."""
     try:
         parse(f"hub:{repository}")
     except UsageError as error:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import anyio.to_thread
 
+from secureload import tracing
 from secureload.cache import work
 from secureload.errors import SecureloadError, UsageError
 from secureload.gateway import aside, health
@@ -189,6 +190,7 @@ class App:
             raise LookupError(f"rows without a handler: {sorted(missing)}")
         self._ending = False
         self._health = health.Health(health.checks(parts))
+        self._traced = tracing.is_on()
         self._standing = Standing(parts.metrics, parts.ledger, parts.catalogue)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -216,7 +218,7 @@ class App:
     # -- one request ---------------------------------------------------------------------
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with Watched(scope, send, self.parts.metrics) as watched:
+        with Watched(scope, send, self.parts.metrics, traced=self._traced) as watched:
             try:
                 watched.row = await self._answer(scope, receive, watched)
             except Problem as problem:
@@ -242,7 +244,7 @@ class App:
                 raise
             scope[PRINCIPAL] = principal.name
             call = Call(scope, receive, watched.send, principal, matched.fields)
-            async with self.parts.limiter.held(
+            with self.parts.limiter.held(
                 principal, _address(scope), row.name, lambda: watched.bytes
             ):
                 await self._handlers[row.name](call)

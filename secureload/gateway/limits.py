@@ -10,8 +10,8 @@ import ipaddress
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Annotated
 
 import msgspec
@@ -41,7 +41,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Largest upload to scan."""
 
 
-_NONE = Limits()
+_FREE = nullcontext()
+"""For everyone, where there are no limits."""
 
 
 class TooMany(Problem):
@@ -55,6 +56,7 @@ class Limiter:
 
     def __init__(self, limits: Limits, count: Callable[[str], None] = lambda _limit: None) -> None:
         self._limits = limits
+        self._free = limits == Limits()
         self._count = count
         self._under_way: Counter[str] = Counter()
         storage = MemoryStorage()
@@ -66,10 +68,9 @@ class Limiter:
         most = limits.bytes_per_minute
         self._bytes = RateLimitItemPerMinute(most) if most else None
 
-    @asynccontextmanager
-    async def held(
+    def held(
         self, principal: Principal, address: str, route: str, taken: Callable[[], int]
-    ) -> AsyncIterator[None]:
+    ) -> AbstractContextManager[None]:
         """Let one request of a client pass, and hold its place while it is answered.
 
         `taken` says how many bytes went to the client; its next request is measured by them.
@@ -77,9 +78,12 @@ class Limiter:
         Raises:
             TooMany: the client has had its share.
         """
-        if self._limits == _NONE:
-            yield
-            return
+        return _FREE if self._free else self._held(principal, address, route, taken)
+
+    @contextmanager
+    def _held(
+        self, principal: Principal, address: str, route: str, taken: Callable[[], int]
+    ) -> Iterator[None]:
         client = _client(principal, address)
         if route not in _EXEMPT:
             self._check_rate(client)

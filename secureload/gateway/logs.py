@@ -6,12 +6,14 @@ tokens are taken out and what does not print is replaced, wherever a message cam
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -82,13 +84,8 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, whatever the record holds."""
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        said: dict[str, Any] = {
-            "time": at.replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": scrubbed(record.getMessage()),
-        }
+        level = record.levelname.lower()
+        said: dict[str, Any] = {"message": scrubbed(record.getMessage())}
         if request := REQUEST.get():
             said["request"] = request
         for name, value in (getattr(record, "fields", None) or {}).items():
@@ -96,22 +93,66 @@ class Lines(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             told = "".join(traceback.format_exception(*record.exc_info))
             said["exception"] = scrubbed(told.strip().replace("\n", " | "))
+        second, fraction = divmod(record.created, 1)
+        at = f"{_second(int(second))}.{int(fraction * 1_000):03d}Z"
         if self._kind == "json":
-            return json.dumps(said, ensure_ascii=True)
-        head = f"{said.pop('time')} {said.pop('level'):7} {said.pop('logger')} "
-        return head + " ".join((said.pop("message"), *(f"{k}={v}" for k, v in said.items())))
+            head = {"time": at, "level": level, "logger": record.name}
+            return json.dumps({**head, **said}, ensure_ascii=True)
+        words = [said.pop("message"), *(f"{name}={value}" for name, value in said.items())]
+        return f"{at} {level:7} {record.name} {' '.join(words)}"
+
+
+@lru_cache(maxsize=1)
+def _second(at: int) -> str:
+    """A second as ISO 8601 writes it; most lines are of the same one as the line before."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+class Stream(logging.StreamHandler[TextIO]):
+    """Writes a line at once; lines of one turn of an event loop together, at its end.
+
+    Many requests are answered in a turn, and each write is a call of the system.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._lines: list[str] = []
+        self._soon: asyncio.AbstractEventLoop | None = None
+        super().__init__(stream)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one record; from a warning on, and outside an event loop, it is written now."""
+        try:
+            self._lines.append(self.format(record))
+            loop = asyncio._get_running_loop()
+            if loop is None or record.levelno >= logging.WARNING:
+                self.flush()
+            elif self._soon is not loop:
+                self._soon = loop
+                loop.call_soon(self.flush)
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self.lock or nullcontext():
+            lines, self._lines, self._soon = self._lines, [], None
+            if lines:
+                self.stream.write("\n".join((*lines, "")))
+            super().flush()
 
 
 def start(kind: Format, level: str, stream: TextIO | None = None) -> None:
     """Send every record of this process, from `level` on, to standard error or `stream`."""
     global _started
     _started = kind, level
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = Stream(stream or sys.stderr)
     handler.setFormatter(Lines(kind))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
     logging.captureWarnings(True)
+    # What no line tells need not be found out for each (logging HOWTO, "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def started() -> tuple[Format, str] | None:

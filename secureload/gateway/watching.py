@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,10 +31,11 @@ PRINCIPAL = "secureload.principal"
 class Watched:
     """A request on its way; `send` goes in the place of the server's.
 
-    Inside `with`, whoever answers names the row, and answers through `send`.
+    Inside `with`, whoever answers names the row, and answers through `send`. `traced` says
+    whether this process traces.
     """
 
-    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics, *, traced: bool = False) -> None:
         self.row = ""
         self.status = 500
         self.bytes = 0
@@ -43,7 +44,7 @@ class Watched:
         self._send = send
         self._metrics = metrics
         self._extensions = scope.get("extensions")
-        self._span: AbstractContextManager[None] | None = None
+        self._span = _traced(scope, self) if traced else None
 
     async def send(self, message: Any) -> None:
         """Pass a message on, and remember what it says."""
@@ -66,8 +67,7 @@ class Watched:
         self._begun = time.monotonic()
         self._token = logs.REQUEST.set(self.id)
         self._metrics.begun()
-        if tracing.is_on():
-            self._span = _traced(scope, self)
+        if self._span is not None:
             self._span.__enter__()
         return self
 
@@ -132,4 +132,7 @@ def _given_id(scope: Scope) -> str:
 
 
 def _header(scope: Scope, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return ""

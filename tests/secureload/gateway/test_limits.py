@@ -23,7 +23,7 @@ async def ask(
     route: str = "info",
     took: int = 0,
 ) -> None:
-    async with limiter.held(who, address, route, lambda: took):
+    with limiter.held(who, address, route, lambda: took):
         pass
 
 
@@ -82,7 +82,7 @@ def test_downloads_at_once() -> None:
     async def run() -> None:
         limiter = Limiter(Limits(downloads=2))
 
-        async with (
+        with (
             limiter.held(ALICE, "", "resolve", lambda: 0),
             limiter.held(ALICE, "", "resolve", lambda: 0),
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -20,7 +21,9 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
 @pytest.fixture
 def root() -> Iterator[None]:
     before, level = logging.root.handlers[:], logging.root.level
+    told = logging.logThreads, logging.logProcesses, logging.logMultiprocessing
     yield
+    logging.logThreads, logging.logProcesses, logging.logMultiprocessing = told
     logging.root.handlers[:] = before
     logging.root.setLevel(level)
     logging.captureWarnings(False)
@@ -89,6 +92,74 @@ def test_every_record_is_one_line(root: None, kind: logs.Format) -> None:
     if kind == "json":
         said = json.loads(written)
         assert (said["level"], said["logger"]) == ("error", "somebody.else")
+
+
+class Written(io.StringIO):
+    """Remembers each write that is a write of the system's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[list[str]] = []
+
+    def write(self, text: str) -> int:
+        self.writes.append([line.rpartition(" ")[2] for line in text.splitlines()])
+        return super().write(text)
+
+
+def test_lines_of_one_turn_are_one_write(root: None) -> None:
+    stream = Written()
+    logs.start("text", "info", stream)
+    logger = logging.getLogger("somebody")
+
+    async def run() -> None:
+        logger.info("a")
+        logger.info("b")
+        assert stream.writes == []
+        await asyncio.sleep(0)
+        assert stream.writes == [["a", "b"]]
+        logger.info("c")
+        logger.warning("d")  # what may be the last word does not wait
+        assert stream.writes[1:] == [["c", "d"]]
+        logger.info("e")
+        await asyncio.to_thread(logger.info, "f")
+        logger.info("g")
+
+    asyncio.run(run())
+    assert [line for lines in stream.writes for line in lines] == list("abcdefg")
+    logger.info("h")  # no loop: at once
+    assert stream.writes[-1] == ["h"]
+
+
+def test_no_line_is_lost_with_its_loop(root: None) -> None:
+    stream = Written()
+    logs.start("text", "info", stream)
+    logger = logging.getLogger("somebody")
+
+    async def ends_at_once(word: str) -> None:
+        asyncio.get_running_loop().stop()
+        logger.info(word)
+
+    for word in "ab":
+        loop = asyncio.new_event_loop()
+        ending = loop.create_task(ends_at_once(word))
+        loop.run_forever()
+        assert ending.done()
+        loop.close()
+    logging.root.handlers[0].close()
+    logging.root.handlers[0].flush()
+    assert [line for lines in stream.writes for line in lines] == ["a", "b"]
+
+
+def test_the_time_of_a_line_is_its_record_s() -> None:
+    record = logging.LogRecord("somebody", logging.INFO, "", 0, "said", (), None)
+    for created, shown in (
+        (1_700_000_000.0, "2023-11-14T22:13:20.000Z"),
+        (1_700_000_000.9996, "2023-11-14T22:13:20.999Z"),
+        (1_700_000_001.25, "2023-11-14T22:13:21.250Z"),
+    ):
+        record.created = created
+        assert json.loads(logs.Lines("json").format(record))["time"] == shown
+        assert logs.Lines("text").format(record) == f"{shown} info    somebody said"
 
 
 def test_the_service_logs_each_request_and_no_token(guarded: Guarded) -> None:
