@@ -109,17 +109,19 @@ def loads(session: Session, admissions: Sequence[str]) -> tuple[LoadRecord, ...]
     """Every load of these admissions on record, oldest first."""
     query = select(tables.Load).where(tables.Load.admission_id.in_(admissions))
     rows = session.execute(query.order_by(tables.Load.loaded_at, tables.Load.id)).scalars()
-    return tuple(
-        LoadRecord(
-            id=row.id,
-            admission=row.admission_id,
-            library=row.library,
-            class_name=row.class_name,
-            device=row.device,
-            client=row.client,
-            loaded_at=row.loaded_at,
-        )
-        for row in rows
+    return tuple(map(load_record, rows))
+
+
+def load_record(row: tables.Load) -> LoadRecord:
+    """What a row of the table of loads says."""
+    return LoadRecord(
+        id=row.id,
+        admission=row.admission_id,
+        library=row.library,
+        class_name=row.class_name,
+        device=row.device,
+        client=row.client,
+        loaded_at=row.loaded_at,
     )
 
 

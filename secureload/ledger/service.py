@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from secureload.ledger import tables
+from secureload.ledger.recalls import load_record
 from secureload.ledger.records import LoadRecord
 
 
@@ -25,18 +26,7 @@ def loads(
         query = query.where(load.admission_id.in_(published.union(standing)))
     query = query.order_by(load.loaded_at.desc(), load.id).limit(limit).offset(offset)
     rows = session.execute(query).scalars()
-    return tuple(
-        LoadRecord(
-            id=row.id,
-            admission=row.admission_id,
-            library=row.library,
-            class_name=row.class_name,
-            device=row.device,
-            client=row.client,
-            loaded_at=row.loaded_at,
-        )
-        for row in rows
-    )
+    return tuple(map(load_record, rows))
 
 
 def audit_rows(session: Session, *, since: int, limit: int) -> list[dict[str, Any]]:

@@ -19,8 +19,9 @@ from secureload.gateway import setup
 from secureload.signatures import TrustRoots
 from tests.builders import models
 from tests.servers.hub import LocalHub
+from tests.servers.loopback import ROOT
 from tests.servers.repos import PublishedRepo
-from tests.servers.service import ROOT, Service
+from tests.servers.service import Service
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 DOCUMENTS = [

@@ -17,7 +17,8 @@ import pytest
 from secureload.cache import TrustedCache
 from secureload.ledger.database import Database
 from tests.servers.hub import LocalHub
-from tests.servers.postgres import Postgres, free_port
+from tests.servers.loopback import free_port
+from tests.servers.postgres import Postgres
 from tests.servers.s3 import S3
 from tests.servers.service import Service
 from tests.servers.worker import WorkerProcess

@@ -10,21 +10,21 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 import time
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
+from tests.servers.loopback import Loopback
+
 CLIENT, SECRET = "secureload", "client-secret-1"
 
 
-class Issuer:
+class Issuer(Loopback):
     """`claims` are those of whoever is signed in at it; `change` is laid over each ID token."""
 
     def __init__(self) -> None:
@@ -40,21 +40,7 @@ class Issuer:
         self.document_change: dict[str, Any] = {}
         self.asked: list[str] = []
         self._codes: dict[str, dict[str, str]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Issuer:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_handler(self))
 
     def rotate(self, kid: str) -> None:
         """Sign with a new key from now on, and publish only that."""

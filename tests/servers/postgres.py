@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
 
 import psycopg
+
+from tests.servers.loopback import free_port
 
 
 def programs() -> Path:
@@ -112,10 +113,3 @@ class Postgres:
                 raise RuntimeError(f"{program}: {said.read_text()}")
         finally:
             said.unlink()
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from tests.servers.loopback import free_port
+
 BUCKET = "bucket"
 
 _KEY, _SECRET = "an-access-key", "a-secret-key"
@@ -30,9 +32,7 @@ class S3:
         self.folder = root / BUCKET
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            self._port = int(listening.getsockname()[1])
+        self._port = free_port()
 
     @property
     def url(self) -> str:

@@ -7,10 +7,7 @@ with Service(home, upstream=hub.url) as service:
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -19,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.servers.loopback import begin, end
 
 
 @dataclass(frozen=True)
@@ -47,18 +44,12 @@ class Service:
     process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Service:
-        command = [sys.executable, "-m", "secureload.cli", "serve", "--port", "0"]
-        self.process = subprocess.Popen(
-            [*command, "--upstream", self.upstream, *self.options],
-            stdout=subprocess.PIPE,
-            stderr=(self.home.parent / "service.log").open("a"),
-            text=True,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "SECURELOAD_HOME": str(self.home),
-                **self.environment,
-            },
+        self.process = begin(
+            "serve",
+            *("--port", "0", "--upstream", self.upstream, *self.options),
+            home=self.home,
+            log=self.home.parent / "service.log",
+            environment=self.environment,
         )
         assert self.process.stdout is not None
         said = self.process.stdout.readline()
@@ -79,13 +70,7 @@ class Service:
     def stop(self) -> int:
         """End it as an operator would, and give its exit code."""
         assert self.process is not None
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(120)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
+        return end(self.process)
 
     def log(self) -> str:
         """What it wrote to standard error."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -24,24 +23,23 @@ from joserfc.jwk import KeySet
 from tests.builders import model_signatures as made
 from tests.builders.sigstore import Sigstore
 from tests.servers.issuer import Issuer
+from tests.servers.loopback import Loopback
 
 AUDIENCE = "sigstore"
 
 
-class LocalSigstore:
+class LocalSigstore(Loopback):
     """`sigstore` says what is written, `issuer` who is signed in, `asked` what was asked for."""
 
     def __init__(self) -> None:
         self.sigstore = Sigstore()
         self.issuer = Issuer()
         self.asked: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(_handler(self))
 
-    def __enter__(self) -> LocalSigstore:
+    def __enter__(self) -> Self:
         self.issuer.__enter__()
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
+        return super().__enter__()
 
     def __exit__(
         self,
@@ -49,8 +47,7 @@ class LocalSigstore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__exit__(kind, error, trace)
         self.issuer.__exit__(kind, error, trace)
 
     def token(self, identity: str) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from tests.servers.service import ROOT
+from tests.servers.loopback import begin, end
 
 
 @dataclass(kw_only=True)
@@ -41,19 +40,13 @@ class WorkerProcess:
 
     def start(self) -> None:
         self._started_at = self._log_file.stat().st_size if self._log_file.exists() else 0
-        with self._log_file.open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "secureload.cli", "worker", *self._options()],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": str(ROOT),
-                    "SECURELOAD_HOME": str(self.home),
-                    **self.environment,
-                },
-            )
+        self.process = begin(
+            "worker",
+            *self._options(),
+            home=self.home,
+            log=self._log_file,
+            environment=self.environment,
+        )
         assert self.process.stdout is not None
         said = self.process.stdout.readline()
         if "working with" not in said:
@@ -62,14 +55,7 @@ class WorkerProcess:
     def stop(self) -> int:
         """End it as an operator would, and give its exit code."""
         assert self.process is not None
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(120)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
+        return end(self.process, frozen=True)
 
     def kill(self) -> None:
         """End it as the kernel does that runs out of memory: it says nothing to anybody."""

@@ -23,7 +23,8 @@ from safetensors.numpy import load, load_file, save
 from tests.builders import models
 from tests.secureload.gateway.conftest import EVERYWHERE, World
 from tests.servers.cutting import Cutting
-from tests.servers.service import ROOT, Service
+from tests.servers.loopback import ROOT
+from tests.servers.service import Service
 
 pytestmark = EVERYWHERE
 
