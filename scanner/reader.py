@@ -256,17 +256,6 @@ def bunzip2(data: memoryview) -> Iterator[bytes]:
     return _stepwise(bz2.BZ2Decompressor(), data)
 
 
-def unlzma(data: memoryview, *, memory: int = 256 << 20) -> Iterator[bytes]:
-    """Unpack one xz or lzma-alone stream; `memory` bounds the dictionary, in bytes.
-
-    Raises:
-        UnpackError: when it is damaged, cut off, or wants more memory.
-    """
-    import lzma
-
-    return _stepwise(lzma.LZMADecompressor(memlimit=memory), data)
-
-
 def unlzma_member(data: memoryview) -> Iterator[bytes]:
     """Unpack LZMA as zip stores it: version, length of properties, properties, raw data.
 

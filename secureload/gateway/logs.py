@@ -20,7 +20,6 @@ from functools import lru_cache
 from typing import Any, Literal, TextIO
 
 Format = Literal["json", "text"]
-LEVELS = ("debug", "info", "warning", "error")
 
 _TALKATIVE = (
     *("httpx", "httpx2", "httpcore", "urllib3", "aiobotocore", "botocore"),

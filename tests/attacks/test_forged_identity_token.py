@@ -1,7 +1,7 @@
 """Attack: a token of another issuer, for another service, out of date, or signed by nobody.
 
-Shown to the check alone, with a real issuer behind it; `test_sign_in.py` and
-`test_workloads.py` show them to a whole service.
+Shown to the check alone, with a real issuer behind it; `test_sign_in.py` shows them to a
+whole service.
 """
 
 from __future__ import annotations

@@ -56,12 +56,6 @@ class JobShown(BaseModel):
     outcome: dict[str, Any] = {}
 
 
-class Shown(BaseModel):
-    """Anything with a schema of its own, named in its field `schema`."""
-
-    model_config = ConfigDict(extra="allow")
-
-
 def parts_of(request: Request) -> Services:
     """The service's parts."""
     return cast("Services", request.app.state.parts)
