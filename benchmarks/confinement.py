@@ -111,7 +111,7 @@ def scans(files: list[Path], scratch: Path) -> dict[str, Way]:
 
 def conversions(source: Path, scratch: Path) -> dict[str, Way]:
     from secureload.convert.folder import convert_folder
-    from secureload.convert.path import folder_at
+    from secureload.convert.making import folder_at
     from secureload.sandbox import Sandbox
     from secureload.sandbox.client import serve
 

@@ -14,10 +14,12 @@ import enum
 from collections.abc import Iterable, Mapping
 from datetime import datetime  # at run time too: the ledger reads `Circumstances` by its types
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from scanner import Report
 from scanner.frozen import dataclass, field
+
+if TYPE_CHECKING:
+    from scanner import Report
 
 SourceKind = Literal["hub", "local", "git"]
 RepoType = Literal["model", "dataset", "space"]

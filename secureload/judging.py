@@ -6,6 +6,7 @@ from pathlib import Path
 
 import scanner
 from scanner import Report
+from scanner.engine import Options
 from secureload import history, policy, sandbox
 from secureload.evidence import operator
 from secureload.flow import (
@@ -67,7 +68,7 @@ def judge(within: Surroundings, name: str, what: Path | bytes) -> tuple[Verdict,
     """
     topics = within.policy.topics(Source(kind="local", location=name))
     if isinstance(what, bytes) and len(what) <= _HERE and topics.sandbox != "required":
-        options = scanner.engine.Options(second="never", **policy.scan_options(topics))
+        options = Options(second="never", **policy.scan_options(topics))
         result = scanner.scan_bytes(what, name="pickle", options=options)
         report, confined = Report(files=(result,), ruleset=scanner.ruleset()), False
     else:

@@ -9,16 +9,19 @@ move the bytes and prove them.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from secureload.convert.configs import MENDS
-from secureload.convert.folder import Folder, convert_folder
-from secureload.convert.path import Converted, convert_path
-from secureload.convert.verify import verify_conversion
 from secureload.errors import ConversionError, SecureloadError
 from secureload.flow import Approval, Artifact, ArtifactFile, Conversion, Snapshot
+
+if TYPE_CHECKING:
+    from secureload.convert.configs import MENDS
+    from secureload.convert.folder import Folder
+    from secureload.convert.path import Converted, convert_path
+    from secureload.convert.verify import verify_conversion
 
 __all__ = [
     "MENDS",
@@ -28,7 +31,22 @@ __all__ = [
     "verify_conversion",
 ]
 
+_HOMES = {
+    "MENDS": "secureload.convert.configs",
+    "Converted": "secureload.convert.path",
+    "convert_path": "secureload.convert.path",
+    "verify_conversion": "secureload.convert.verify",
+}
+"""Imported when they are asked for: who has a worker convert does not need the converters."""
+
 Progress = Callable[[str, int, int], None]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+    return found
 
 
 class Through(Protocol):
@@ -47,14 +65,14 @@ def convert(
     *,
     framework: str = "",
     progress: Progress | None = None,
-    through: Through = convert_folder,
+    through: Through | None = None,
 ) -> Artifact:
     """Bring every file of an approved snapshot into the folder `staging` as a safe file.
 
     The bytes converted are those that were scanned: each file's SHA-256 is taken again from
     the very buffers that are copied. `progress` gets a label, bytes done and bytes in all;
-    `through` does the work. `framework`, `tensorflow` or `flax`, asks for the weights that
-    it wrote, even where there are PyTorch's.
+    `through` does the work in the place of `convert_folder`. `framework`, `tensorflow` or
+    `flax`, asks for the weights that it wrote, even where there are PyTorch's.
 
     Raises:
         TypeError: there is no approval, or it is for another snapshot.
@@ -71,6 +89,8 @@ def convert(
         if progress is not None:
             progress("convert", done, total)
 
+    from secureload.convert.folder import Folder, convert_folder
+
     folder = Folder(
         root=snapshot.root,
         files={file.path: file.sha256 for file in snapshot.files},
@@ -78,7 +98,7 @@ def convert(
         framework=framework,
     )
     try:
-        files, conversions = through(folder, staging, progress=advance)
+        files, conversions = (through or convert_folder)(folder, staging, progress=advance)
     except SecureloadError:
         raise
     except OSError as error:

@@ -5,32 +5,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from scanner.frozen import dataclass
 from scanner.patterns import pattern
-from secureload.convert.folder import (
-    Folder,
-    convert_folder,
-    kind_of,
-    open_file,
-    read_json,
-    write_small,
-)
-from secureload.convert.pack import Source, pack
-from secureload.convert.plan import Kind, index_shards, is_index, renamed
-from secureload.convert.shards import (
-    check_names,
-    index_json,
-    plan_output,
-    split,
-    unsharded,
-    values_json,
-    values_path,
-)
 from secureload.errors import ConversionError, SecureloadError, UsageError
 from secureload.flow import ArtifactFile, Conversion
 
@@ -43,7 +24,7 @@ _BINARY = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 class MakePath(Protocol):
-    """What makes the files of a conversion, as `make_path` does: here, or confined."""
+    """What makes the files of a conversion, as `making.make_path` does: here, or confined."""
 
     def __call__(
         self,
@@ -83,7 +64,7 @@ def convert_path(
     weights are then distributed anew. Each tensor's digest is taken from the very buffers
     that are written; with `verify` the files are also read back and measured again, and have
     a digest of their own. Nothing is left behind on failure, and an existing file is replaced in
-    one step. `through` makes the files in the place of `make_path`.
+    one step. `through` makes the files in the place of `making.make_path`.
 
     Raises:
         UsageError: source and destination do not go together.
@@ -105,8 +86,7 @@ def convert_path(
     advance = _Advance(progress, _size_of(source))
     try:
         with _staging(destination) as staging:
-            make = make_path if through is None else through
-            files, conversions = make(
+            files, conversions = (through or _make_here)(
                 source, destination, staging, limit=limit, verify=verify, progress=advance
             )
             root = destination.parent if single else destination
@@ -122,7 +102,7 @@ def convert_path(
         ) from error
 
 
-def make_path(
+def _make_here(
     source: Path,
     destination: Path,
     staging: Path,
@@ -131,16 +111,9 @@ def make_path(
     verify: bool,
     progress: Callable[[int], None],
 ) -> tuple[tuple[ArtifactFile, ...], tuple[Conversion, ...]]:
-    """Make in `staging` what `convert_path` publishes, named for `destination`.
+    from secureload.convert.making import make_path  # where a worker makes them, only it does
 
-    Raises:
-        ConversionError: the source cannot be converted; the message names what is wrong.
-    """
-    if source.is_dir() and destination.suffix != _SUFFIX:
-        return convert_folder(
-            folder_at(source), staging, limit=limit, verify=verify, progress=progress
-        )
-    return _regroup(source, destination, staging, limit, verify, progress)
+    return make_path(source, destination, staging, limit=limit, verify=verify, progress=progress)
 
 
 def parse_size(text: int | str) -> int:
@@ -174,16 +147,6 @@ class _Advance:
         self.done = min(self.done + count, self.total)
         if self.progress is not None:
             self.progress("convert", self.done, self.total)
-
-
-def folder_at(root: Path) -> Folder:
-    """All files below `root` but git's own, none with a digest that is expected."""
-    files = sorted(
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*")
-        if not path.is_dir() and ".git" not in path.relative_to(root).parts
-    )
-    return Folder(root=root, files=dict.fromkeys(files))
 
 
 def _size_of(source: Path) -> int:
@@ -236,112 +199,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-# -- one set of weights, distributed anew --------------------------------------------------
-
-
-def weights_files(source: Path) -> list[tuple[Path, str]]:
-    """List the files that make up the one set of weights at `source`, with their names."""
-    if source.is_file():
-        if not is_index(source.name):
-            return [(source, source.name)]
-        folder = folder_at(source.parent)
-        shards = _shards(folder, source.name)
-        return [(source.parent / shard, shard) for shard in shards]
-    folder = folder_at(source)
-    indexes = [path for path in folder.files if is_index(path)]
-    if len(indexes) == 1:
-        return [(source / shard, shard) for shard in _shards(folder, indexes[0])]
-    kinds = {}
-    for path in folder.files:
-        with folder.open(path) as file:
-            kinds[path] = kind_of(file)[0]
-    for wanted in (Kind.SAFETENSORS, Kind.WEIGHTS):
-        found = [path for path, kind in kinds.items() if kind is wanted]
-        if len(found) == 1:
-            return [(source / found[0], found[0])]
-        if found:
-            raise UsageError(
-                f"{source} holds several sets of weights: {', '.join(found[:5])}",
-                hint="name one file, or a folder as destination without --max-shard-size",
-            )
-    raise UsageError(f"{source} holds no weights", hint="name the weights file itself")
-
-
-def _shards(folder: Folder, index: str) -> list[str]:
-    shards = index_shards(index, read_json(folder, index))
-    missing = [shard for shard in shards if shard not in folder.files]
-    if missing:
-        raise ConversionError(f"{index} names {missing[0]}, which is not there", hint="fetch it")
-    return shards
-
-
-@contextmanager
-def opened_sources(files: Sequence[tuple[Path, str]]) -> Iterator[list[Source]]:
-    """Open files, given as (path, name), and read what tensors they hold.
-
-    Raises:
-        ConversionError: one of them holds none that can be converted.
-    """
-    with ExitStack() as stack:
-        sources = []
-        for path, name in files:
-            file = stack.enter_context(open_file(path, name))
-            _, converter = kind_of(file)
-            if converter is None:
-                raise ConversionError(
-                    f"{name} is in no format that can be converted",
-                    hint="torch's zip, legacy and tar files and safetensors can",
-                )
-            sources.append(Source(file=file, weights=converter.read(file)))
-        yield sources
-
-
-def _regroup(
-    source: Path,
-    destination: Path,
-    staging: Path,
-    limit: int | None,
-    verify: bool,
-    progress: Callable[[int], None],
-) -> tuple[tuple[ArtifactFile, ...], tuple[Conversion, ...]]:
-    """Write all tensors of one set of weights to one file, or to shards of a limited size."""
-    files = weights_files(source)
-    single = destination.suffix == _SUFFIX
-    if single:
-        name = destination.name
-    else:
-        name = Path(renamed(files[0][1])).name
-        if len(files) > 1:
-            name = unsharded(name)
-    with opened_sources(files) as sources:
-        whole, notes = plan_output(name, sources)
-        outputs = split(whole, limit)
-        if single and len(outputs) > 1:
-            raise UsageError(
-                f"{len(outputs)} shards do not fit into the one file {destination.name}",
-                hint="give a folder as destination",
-            )
-        notes[:0] = [note for one in sources for note in one.weights.notes]
-        packed = pack(sources, outputs, staging, verify=verify, progress=progress)
-        check_names(packed)
-        extra = []
-        if len(outputs) > 1:
-            extra.append(write_small(staging, f"{name}.index.json", index_json(packed)))
-        values = {one.file.name: one.weights.values for one in sources if one.weights.values}
-        if values:
-            beside = values_path(name, ())
-            content = values if len(sources) > 1 else next(iter(values.values()))
-            extra.append(write_small(staging, beside, values_json(content)))
-            notes.append(f"values that are no tensors are in {beside}")
-        converters = sorted({one.weights.converter for one in sources})
-    written = (*(one.file for one in packed), *extra)
-    conversion = Conversion(
-        converter=",".join(converters),
-        inputs=tuple(name for _, name in files),
-        outputs=tuple(file.path for file in written),
-        tensors=tuple(proof for one in packed for proof in one.proofs),
-        notes=tuple(notes),
-    )
-    return tuple(sorted(written, key=lambda file: file.path)), (conversion,)

@@ -12,8 +12,8 @@ from secureload.convert.configs import scrub
 from secureload.convert.copy import Piece, transfer
 from secureload.convert.folder import Folder, plan_of, read_small
 from secureload.convert.gather import gather
+from secureload.convert.making import folder_at, opened_sources, weights_files
 from secureload.convert.pack import Source
-from secureload.convert.path import folder_at, opened_sources, weights_files
 from secureload.convert.plan import set_of
 from secureload.convert.shards import values_json, values_path
 from secureload.convert.tying import untie

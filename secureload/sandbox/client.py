@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 from secureload.sandbox import server
-from secureload.sandbox.jobs import Job
+from secureload.sandbox.job import Job
 from secureload.sandbox.limits import LIMITS, Limits
 from secureload.sandbox.worker import SandboxError, Worker
 

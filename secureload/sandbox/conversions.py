@@ -10,7 +10,7 @@ from typing import TypeAlias
 from scanner.frozen import dataclass, replace
 from secureload.errors import ConversionError, IntegrityError, SecureloadError, UsageError
 from secureload.flow import ArtifactFile, Conversion, TensorProof
-from secureload.sandbox.jobs import BESIDE
+from secureload.sandbox.job import BESIDE
 from secureload.sandbox.limits import LIMITS
 from secureload.sandbox.lockdown import Confines, Tier
 from secureload.sandbox.wire import Channel
@@ -120,11 +120,11 @@ class PathConversion:
         """Import the converter."""
         import ctypes  # noqa: F401  for the one call that begins writing
 
-        import secureload.convert.path  # noqa: F401
+        import secureload.convert.making  # noqa: F401
 
     def work(self, channel: Channel) -> None:
         """Convert, and say what was made."""
-        from secureload.convert.path import make_path
+        from secureload.convert.making import make_path
 
         def make(advance: Advance) -> Said:
             files, conversions = make_path(

@@ -9,12 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from secureload.convert.configs import scrub
 from secureload.errors import IntegrityError
 from secureload.flow import ArtifactFile, Conversion
 from secureload.sandbox.conversions import Said
 from secureload.sandbox.limits import Limits
-from secureload.sandbox.scanning import silence
 from secureload.sandbox.worker import SandboxError, Worker, WorkerLostError
 
 _SILENCES = 4
@@ -39,7 +37,7 @@ def converse(worker: Worker, total: int, limits: Limits, advance: Advance | None
         SecureloadError: what the worker met.
         ConversionLostError: the worker was lost.
     """
-    within = silence(total, limits)
+    within = limits.silence(total)
     # Progress breaks the silence, so the whole needs an end of its own.
     until = time.monotonic() + _SILENCES * within
     try:
@@ -113,6 +111,8 @@ def _check_kind(path: str, file: ArtifactFile, place: Path, *, copied: bool) -> 
     if path.endswith(_VALUES) and not copied:
         return  # what was no tensor, under a name that no library reads
     if path.endswith(".json") and (copied or path.endswith(".index.json")):
+        from secureload.convert.configs import scrub
+
         data = _read(place, _JSON_BYTES)
         if scrub(path, data)[0] != data:
             raise _wrong(f"{path!r} still holds what is scrubbed")

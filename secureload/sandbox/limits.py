@@ -33,5 +33,9 @@ class Limits:
     start_seconds: float = 120
     """Longest wait for a worker to stand, on a busy machine."""
 
+    def silence(self, size: int) -> float:
+        """How long a worker may be silent over a file of `size` bytes, in seconds."""
+        return self.silence_seconds + self.silence_seconds_per_gib * size / (1 << 30)
+
 
 LIMITS = Limits()

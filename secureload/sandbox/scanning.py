@@ -62,7 +62,7 @@ def examine(
                     lost += 1
                     yield _failed(item, size, error)
                     continue
-                until = time.monotonic() + silence(size, limits)
+                until = time.monotonic() + limits.silence(size)
                 busy[worker.fileno()] = _Busy(worker=worker, item=item, size=size, until=until)
             ruleset()  # the report will name it; found once, while the workers read
             for one in _spoken(busy):
@@ -77,11 +77,6 @@ def examine(
     finally:
         for worker in (*free, *(one.worker for one in busy.values())):
             worker.close()
-
-
-def silence(size: int, limits: Limits) -> float:
-    """How long a worker may be silent over a file of `size` bytes, in seconds."""
-    return limits.silence_seconds + limits.silence_seconds_per_gib * size / (1 << 30)
 
 
 def _spoken(busy: dict[int, _Busy]) -> list[_Busy]:

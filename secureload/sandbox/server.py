@@ -22,7 +22,8 @@ from scanner.engine import prepare
 from scanner.quiet import starting_nothing
 from secureload.sandbox import lockdown
 from secureload.sandbox.conversions import FolderConversion, PathConversion, Proving
-from secureload.sandbox.jobs import Job, Scanning
+from secureload.sandbox.job import Job
+from secureload.sandbox.jobs import Scanning
 from secureload.sandbox.wire import LostError, decoded, encoded
 from secureload.sandbox.worker import run
 
@@ -31,7 +32,7 @@ JOBS: Mapping[str, type[Job]] = {
 }
 """All that a worker of a server can be asked to do."""
 
-_SOON = ("secureload.convert.folder", "secureload.convert.path", "tempfile")
+_SOON = ("secureload.convert.folder", "secureload.convert.making", "tempfile")
 _LATER = ("h5py", "fickling.fickle", "msgpack", "yaml", "lzma", "bz2", "isal.isal_zlib", "ast")
 """Imported while nobody waits; a worker that comes earlier imports what it needs itself."""
 

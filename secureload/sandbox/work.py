@@ -9,18 +9,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scanner import FileResult
-from scanner.engine import Options, prepare
-from scanner.engine import examine as examine_here
 from scanner.frozen import replace
-from scanner.walk import Found
-from secureload.sandbox.jobs import Job, Scanning
+from secureload.sandbox.job import Job
 from secureload.sandbox.limits import LIMITS, Limits
 from secureload.sandbox.lockdown import Tier
-from secureload.sandbox.scanning import examine, silence
 from secureload.sandbox.worker import SandboxError, Spawn, Worker, WorkerLostError, fork
 
 if TYPE_CHECKING:
+    from scanner import FileResult
+    from scanner.engine import Options
+    from scanner.walk import Found
     from secureload.convert.folder import Folder
     from secureload.flow import ArtifactFile, Conversion, TensorProof
     from secureload.sandbox.explaining import Explained
@@ -58,12 +56,16 @@ class Sandbox:
         Raises:
             SandboxError: no worker could be started.
         """
+        from scanner import engine
+        from secureload.sandbox.jobs import Scanning
+        from secureload.sandbox.scanning import examine
+
         if self._spawn is None:
             self._tiers.add(Tier.NONE)
             # The second reading is a stranger's code: not in a process that is not confined.
-            return (examine_here(item, replace(options, second="never")) for item in found)
+            return (engine.examine(item, replace(options, second="never")) for item in found)
         if self._jobs > 1 or not _compiled():
-            prepare()  # once here, not once in each worker; and workers cannot keep bytecode
+            engine.prepare()  # once here, not once in each worker; and workers cannot keep bytecode
         sizes = [Path(item.path).lstat().st_size for item in found if item.kind == "file"]
         job = Scanning(
             options=options,
@@ -117,16 +119,17 @@ class Sandbox:
         verify: bool,
         progress: Advance,
     ) -> Made:
-        """Convert a file, an index or a folder, as `convert.path.make_path` does.
+        """Convert a file, an index or a folder, as `convert.making.make_path` does.
 
         Raises:
             SecureloadError: as there; or the worker was lost, or made something else.
         """
-        from secureload.convert.path import make_path
         from secureload.sandbox.conversions import PathConversion
         from secureload.sandbox.converting import check, converse
 
         if self._spawn is None:
+            from secureload.convert.making import make_path
+
             self._tiers.add(Tier.NONE)
             return make_path(
                 source, destination, staging, limit=limit, verify=verify, progress=progress
@@ -193,7 +196,7 @@ class Sandbox:
             return job.explained()
         worker = self._start(job)
         try:
-            return worker.receive(Explained, within=silence(size, self._limits))
+            return worker.receive(Explained, within=self._limits.silence(size))
         except WorkerLostError as error:
             raise SandboxError(
                 f"{file}: the confined worker that read it was lost: {error.why}",
@@ -275,14 +278,14 @@ def _targets(files: Iterable[str]) -> list[str]:
 
 def _files_of(source: Path) -> tuple[Path, tuple[str, ...]]:
     """The folder and the names of the files that a conversion may want to read."""
-    from secureload.convert.path import folder_at
     from secureload.convert.plan import is_index
 
-    if source.is_dir():
-        return source, tuple(folder_at(source).files)
-    if is_index(source.name):
-        return source.parent, tuple(folder_at(source.parent).files)
-    return source.parent, (source.name,)
+    if not source.is_dir() and not is_index(source.name):
+        return source.parent, (source.name,)
+    from secureload.convert.making import folder_at
+
+    root = source if source.is_dir() else source.parent
+    return root, tuple(folder_at(root).files)
 
 
 def _readable(root: Path, names: Sequence[str]) -> tuple[str, ...]:

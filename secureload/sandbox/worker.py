@@ -16,7 +16,7 @@ from typing import NoReturn, Protocol, TypeAlias, TypeVar
 
 from secureload.errors import SecureloadError
 from secureload.sandbox import lockdown
-from secureload.sandbox.jobs import EarlyJob, Hello, Job
+from secureload.sandbox.job import EarlyJob, Hello, Job
 from secureload.sandbox.limits import LIMITS, Limits
 from secureload.sandbox.lockdown import Tier, lock
 from secureload.sandbox.wire import Channel, LostError
