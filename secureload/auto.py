@@ -21,6 +21,7 @@ from secureload.errors import Refused, UsageError
 from secureload.flow import CacheEntry, Decision, Need, Reason
 from secureload.progress import Progress
 from secureload.recording import Recording, device_beforehand
+from secureload.registry import arguments, tasks
 from secureload.registry import transformers as library
 from secureload.registry.sealed import Given, handed
 
@@ -83,7 +84,7 @@ def front(name: str) -> type:
 
 
 def _load(name: str, reference: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    library.checked(name, dict(kwargs))  # nonsense is said before anything is fetched
+    arguments.checked(name, dict(kwargs))  # nonsense is said before anything is fetched
     request = Request(kwargs, name=name, runs_code=True)
     _import_meanwhile(name)
     kwargs["config"] = request.config(kwargs.get("config"))
@@ -232,7 +233,7 @@ def pipeline(
     for name in ("cache_dir", "local_files_only", "token", "trust_remote_code", "revision"):
         if name in options:
             kwargs.setdefault(name, options.pop(name))
-    library.checked("pipeline", {**kwargs, **options})
+    arguments.checked("pipeline", {**kwargs, **options})
     request = Request({**kwargs, "trust_policy": trust_policy}, name="pipeline")
     with contextlib.ExitStack() as stack:
         places: list[Given] = []
@@ -263,20 +264,20 @@ def pipeline(
             if base is not None:
                 home = request.base(entry, *base)
             config = config if config is not None else library.load("AutoConfig", home)
-            task = task or library.task_of(tuple(getattr(config, "architectures", None) or ()))
+            task = task or tasks.task_of(tuple(getattr(config, "architectures", None) or ()))
             request.name = f"pipeline:{task}"
             recording = stack.enter_context(request.recording(entry, {**options, **kwargs}))
             if base is None:
                 model = place(entry)
             else:
-                chosen = library.class_for_task(task, config)
+                chosen = tasks.class_for_task(task, config)
                 model = request.build(chosen, entry, (), {**options, **_loading(kwargs)})
                 own = (entry.path / "tokenizer_config.json").is_file()
                 if components.get("tokenizer") is None:
                     components["tokenizer"] = place(entry if own else home)
         elif task is None:
             held = getattr(getattr(model, "config", None), "architectures", None)
-            task = library.task_of((type(model).__name__, *(held or ())))
+            task = tasks.task_of((type(model).__name__, *(held or ())))
         made = library.pipeline(
             task, model, components, {**kwargs, "config": config, "model_kwargs": options}
         )

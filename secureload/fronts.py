@@ -102,12 +102,12 @@ def load(
 
 def _fitting(reference: str, kwargs: dict[str, Any]) -> str:
     """The `Auto*` class that builds the architecture which the model's configuration names."""
-    from secureload.registry import transformers
+    from secureload.registry import tasks
 
     asked = ("trust_policy", "revision", "token", "cache_dir", "local_files_only", "subfolder")
     options = {name: kwargs[name] for name in asked if name in kwargs}
     config = front("AutoConfig").from_pretrained(reference, **options)  # type: ignore[attr-defined]
-    return transformers.auto_class_of(tuple(getattr(config, "architectures", None) or ()))
+    return tasks.auto_class_of(tuple(getattr(config, "architectures", None) or ()))
 
 
 def _function(library: Library, name: str) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from secureload.errors import IntegrityError, UsageError
 from secureload.flow import Need
-from secureload.registry import transformers
+from secureload.registry import arguments
 from secureload.registry.backstop import guard
 from secureload.registry.library import Call, Library, check_tree, original
 from secureload.registry.sealed import handed
@@ -46,7 +46,7 @@ def build(call: Call) -> Any:
         )
     for name in _OPTIONS:
         if passed.get(name):
-            passed[name] = transformers.checked(call.name, dict(passed[name]))
+            passed[name] = arguments.checked(call.name, dict(passed[name]))
     passed["model_kwargs"] = {**(passed.get("model_kwargs") or {}), "use_safetensors": True}
     check_tree(call.entry.path)
     check_modules(call.entry.path / "modules.json")

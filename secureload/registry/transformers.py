@@ -16,39 +16,13 @@ from typing import Any, Literal
 from secureload.errors import IntegrityError, SecureloadError, UsageError
 from secureload.flow import CacheEntry, Need
 from secureload.registry import code
+from secureload.registry.arguments import checked
 from secureload.registry.backstop import guard
 from secureload.registry.library import Call, Library, check_folder
 from secureload.registry.sealed import handed
 
 _AUTO = re.compile(r"Auto(?:Backbone|Config|Model\w*|Tokenizer|\w*(?:Processor|Extractor))")
 """What transformers calls the classes that choose a class."""
-
-_DROPPED = frozenset(
-    {
-        # Answered by the gate, which fetched and chose the files.
-        *("cache_dir", "force_download", "local_files_only", "proxies", "resume_download"),
-        *("mirror", "revision", "code_revision", "token", "use_auth_token", "trust_remote_code"),
-        # There are only safetensors, whatever the checkpoint was.
-        *("from_tf", "from_flax", "use_safetensors", "weights_only"),
-        *("_commit_hash", "_from_auto", "_from_pipeline", "_fast_init"),
-    }
-)
-_FORBIDDEN: Mapping[str, str] = {
-    "gguf_file": "GGUF files are not loaded here",
-    "transformers_weights": "the gate chooses the weight files",
-    "custom_generate": "code in a repository is not run",
-    "auto_map": "code in a repository is not run",
-    "use_kernels": "it fetches compiled code from a hub",
-    "kernel_config": "it fetches compiled code from a hub",
-    "allow_all_kernels": "it fetches compiled code from a hub",
-    "_configuration_file": "the gate chooses the files",
-}
-_SECONDARY = re.compile(r"any-to-any$|decision$|zero-shot-|(?:image-)?feature-extraction$")
-"""Pipeline tasks that models made for another one also serve."""
-
-_IMPLEMENTATIONS = ("attn_implementation", "experts_implementation")
-_KERNEL_NAMES = frozenset({"deepgemm", "deep-gemm", "sonicmoe", "sonic-moe"})
-_QUANTIZERS_WITH_KERNELS = frozenset({"eetq", "fbgemm_fp8", "metal", "gguf"})
 
 _PROCESSORS = frozenset(
     {
@@ -238,135 +212,6 @@ def pipeline(
         )
 
 
-def task_of(architectures: tuple[str, ...]) -> str:
-    """The one pipeline task that models of these architectures serve.
-
-    Raises:
-        UsageError: none, or several, which the message lists.
-    """
-    original("pipeline")
-    from transformers.pipelines import PIPELINE_REGISTRY
-
-    wanted = set(architectures)
-    tasks = [
-        (str(task), {auto.__name__: _names(auto) for auto in detail["pt"]})
-        for task, detail in PIPELINE_REGISTRY.supported_tasks.items()
-    ]
-    # AutoModel takes every model there is, so it says nothing of what a model was made for.
-    found = [
-        task
-        for task, autos in tasks
-        if any(names & wanted for auto, names in autos.items() if auto != "AutoModel")
-    ]
-    trained = [task for task in found if not _SECONDARY.match(task)] or found
-    if not trained and any(wanted & autos.get("AutoModel", set()) for _, autos in tasks):
-        trained = ["feature-extraction"]
-    if len(trained) == 1:
-        return trained[0]
-    shown = ", ".join(architectures) or "an unnamed architecture"
-    raise UsageError(
-        f"no single pipeline task follows from {shown}"
-        + (f"; it could be: {', '.join(sorted(trained))}" if trained else ""),
-        hint="name the task: pipeline(task, model)",
-    )
-
-
-def auto_class_of(architectures: tuple[str, ...]) -> str:
-    """The name of the `Auto*` class made for models of these architectures, else `AutoModel`."""
-    wanted = set(architectures)
-    for name in class_names():
-        if name.startswith("AutoModelFor") and _names(original(name)) & wanted:
-            return name
-    return "AutoModel"
-
-
-def class_for_task(task: str, config: Any) -> str:
-    """The name of the `Auto*` class that a pipeline for this task builds a model with.
-
-    Raises:
-        UsageError: the task is unknown, or no class of the task takes such a model.
-    """
-    original("pipeline")
-    from transformers.pipelines import PIPELINE_REGISTRY
-
-    try:
-        _, detail, _ = PIPELINE_REGISTRY.check_task(task)
-    except KeyError as error:
-        raise UsageError(str(error.args[0])) from error
-    architectures = set(getattr(config, "architectures", None) or ())
-    fitting = [auto for auto in detail["pt"] if type(config) in auto._model_mapping]
-    exact = [auto for auto in fitting if _names(auto) & architectures]
-    for auto in (*exact, *fitting):
-        return str(auto.__name__)
-    raise UsageError(f"a {type(config).__name__} model does not serve the task {task!r}")
-
-
-def checked(class_name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The caller's arguments that may reach transformers.
-
-    Raises:
-        UsageError: one asks for something outside the folder.
-    """
-    passed = {name: value for name, value in kwargs.items() if name not in _DROPPED}
-    for name, why in _FORBIDDEN.items():
-        if passed.get(name):
-            raise UsageError(f"{class_name}: {name}={passed[name]!r} is not accepted: {why}")
-        passed.pop(name, None)
-    for name in passed:
-        if name.startswith("_"):
-            raise UsageError(f"{class_name}: {name} is an internal argument of transformers")
-    for name in _IMPLEMENTATIONS:
-        if name in passed:
-            _check_implementation(class_name, name, passed[name])
-    _check_quantization(class_name, passed.get("quantization_config"))
-    for name in ("backbone", "speaker_embeddings_dict_path", "subfolder"):
-        value = passed.get(name)
-        if isinstance(value, str) and _leads_out(value, plain=name == "backbone"):
-            raise UsageError(
-                f"{class_name}: {name}={value!r} leads out of the admitted folder",
-                hint="admit what it names by itself and pass the built object",
-            )
-    if passed.get("audio_tokenizer") is not None and isinstance(passed["audio_tokenizer"], str):
-        raise UsageError(
-            f"{class_name}: audio_tokenizer names a repository",
-            hint="load it through secureload and pass the object",
-        )
-    adapter = passed.get("adapter_kwargs")
-    if isinstance(adapter, Mapping):
-        passed["adapter_kwargs"] = {k: adapter[k] for k in ("subfolder",) if k in adapter}
-    if passed.get("subfolder") is None:
-        passed.pop("subfolder", None)
-    return passed
-
-
-def _check_implementation(class_name: str, name: str, value: Any) -> None:
-    for item in value.values() if isinstance(value, Mapping) else (value,):
-        if isinstance(item, str) and (_leads_out(item, plain=True) or item in _KERNEL_NAMES):
-            raise UsageError(
-                f"{class_name}: {name}={item!r} fetches compiled code from a hub",
-                hint="use one that is installed: eager, sdpa, flash_attention_2, ...",
-            )
-
-
-def _check_quantization(class_name: str, value: Any) -> None:
-    if value is None:
-        return
-    method = value.get("quant_method") if isinstance(value, Mapping) else None
-    method = method or getattr(value, "quant_method", None)
-    name = str(getattr(method, "value", method))
-    if name in _QUANTIZERS_WITH_KERNELS:
-        raise UsageError(
-            f"{class_name}: quantization_config: {name} fetches compiled code from a hub",
-            hint="use bitsandbytes, torchao, quanto or hqq",
-        )
-
-
-def _leads_out(value: str, *, plain: bool) -> bool:
-    if plain:
-        return any(mark in value for mark in "/\\:@")
-    return value.startswith(("/", "\\", "~")) or ".." in re.split(r"[/\\]", value) or ":" in value
-
-
 def _from_pretrained(cls: Any, class_name: str) -> Callable[..., Any]:
     """`cls.from_pretrained`, for backbones without the question to the hub that precedes it."""
     if class_name != "AutoBackbone":
@@ -378,14 +223,6 @@ def _from_pretrained(cls: Any, class_name: str) -> Callable[..., Any]:
         return _BaseAutoModelClass.from_pretrained.__func__(cls, path, *args, **kwargs)
 
     return backbone
-
-
-def _names(auto: Any) -> set[str]:
-    """The names of the model classes that an `Auto*` class can build."""
-    found: set[str] = set()
-    for names in getattr(auto._model_mapping, "_model_mapping", {}).values():
-        found.update((names,) if isinstance(names, str) else names)
-    return found
 
 
 def _transformers() -> Any:

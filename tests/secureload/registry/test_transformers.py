@@ -162,41 +162,6 @@ def test_what_still_asks_a_hub_is_stopped_by_the_backstop(
         library.load("AutoModel", entry_of(folder))
 
 
-@pytest.mark.parametrize(
-    ("architecture", "task"),
-    [
-        ("DistilBertForSequenceClassification", "text-classification"),
-        ("BertForTokenClassification", "token-classification"),
-        ("BertForMaskedLM", "fill-mask"),
-        ("GPT2LMHeadModel", "text-generation"),
-        ("BertModel", "feature-extraction"),
-        ("ViTForImageClassification", "image-classification"),
-        ("Wav2Vec2ForCTC", "automatic-speech-recognition"),
-        ("Wav2Vec2ForSequenceClassification", "audio-classification"),
-        ("CLIPModel", "zero-shot-image-classification"),
-        ("DetrForObjectDetection", "object-detection"),
-    ],
-)
-def test_the_task_follows_from_the_architecture(architecture: str, task: str) -> None:
-    assert library.task_of((architecture,)) == task
-
-
-@pytest.mark.parametrize("architectures", [(), ("Nobody",), ("BertForPreTraining",)])
-def test_a_task_that_does_not_follow_is_asked_for(architectures: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match="no single pipeline task"):
-        library.task_of(architectures)
-
-
-def test_the_class_for_a_task_fits_the_model() -> None:
-    config = library.load("AutoConfig", entry_of(DISTILBERT))
-    chosen = library.class_for_task("text-classification", config)
-    assert chosen == "AutoModelForSequenceClassification"
-    with pytest.raises(UsageError):
-        library.class_for_task("image-classification", config)
-    with pytest.raises(UsageError):
-        library.class_for_task("no-such-task", config)
-
-
 def test_a_config_that_still_names_code_runs_none(folder: Path) -> None:
     marker = folder.parent / "executed"
     (folder.parent / "modeling_x.py").write_text(f"open({str(marker)!r}, 'w')")
