@@ -284,15 +284,18 @@ class App:
         await send_json(call.send, {"status": "ok"})
 
     async def _readyz(self, call: Call) -> None:
-        """Ready: not ending, and every part works."""
+        """Ready: not ending, and every part works that no request can do without."""
         if self._ending:
             raise Unavailable("the service is ending", seconds=10)
         parts = await self._health.parts()
-        failing = sorted(name for name, state in parts.items() if state != "ok")
-        if failing:
-            raise Unavailable(f"not ready: {', '.join(failing)}", seconds=10, more={"parts": parts})
+        for name, state in parts.items():
+            self.parts.metrics.sound.labels(name).set(state == "ok")
+        failing = {name for name, state in parts.items() if state != "ok"}
+        if needed := ", ".join(sorted(failing - health.SPARED)):
+            raise Unavailable(f"not ready: {needed}", seconds=10, more={"parts": parts})
         policy = await aside.aside(self.parts.catalogue.policy)
-        await send_json(call.send, {"status": "ok", "policy": policy.id.digest, "parts": parts})
+        status = "degraded" if failing else "ok"
+        await send_json(call.send, {"status": status, "policy": policy.id.digest, "parts": parts})
 
     async def _metrics(self, call: Call) -> None:
         waiting = await self.parts.jobs.running()

@@ -1,9 +1,12 @@
 """Whether the service can do its work: each part tried for real, and remembered shortly.
 
-Ready means that a request would succeed: the ledger answers, the disk takes a file and the
-object store, if there is one, answers, the policy with its trust roots and waivers is valid,
-the operator's key can be read, and a worker process comes up. What fails is named by its part;
-what went wrong with it goes to the log.
+Ready means that a request would succeed: the ledger answers, the disk takes a file, the policy
+with its trust roots and waivers is valid, the operator's key can be read, and a worker process
+comes up. What fails is named by its part; what went wrong with it goes to the log.
+
+The object store, if there is one, is tried and told too, and is not needed: what lies on this
+machine's disk is served without it, and it is away for every front end at the same time. A
+load balancer that took them all out would make less of it, not more.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from secureload.errors import CacheError, SecureloadError
 from secureload.gateway.aside import apart
@@ -32,6 +35,9 @@ _WORKERS_FRESH = 60.0
 
 _SECONDS = 15.0
 """When a part counts as failed that does not answer."""
+
+SPARED = frozenset({"objects"})
+"""Parts without which a front end has work that it can do, so that it stays ready."""
 
 Check = Callable[[], Awaitable[None]]
 
@@ -84,13 +90,6 @@ def checks(parts: Services) -> dict[str, Check]:
         if not same:
             raise CacheError("the store does not give back what it was given")
 
-    async def store() -> None:
-        await apart(folder)
-        await _own(parts.store)
-
-    async def workers() -> None:
-        await _own(parts.jobs)
-
     def keys() -> None:
         from secureload.evidence import operator
 
@@ -99,12 +98,14 @@ def checks(parts: Services) -> dict[str, Check]:
         if path is not None:
             operator.load(path)
 
-    return {
+    found: dict[str, Check] = {
         "database": lambda: apart(lambda: read(parts.ledger)),
-        "store": store,
+        "store": lambda: apart(folder),
         "keys": lambda: apart(keys),
-        "workers": workers,
+        "workers": parts.jobs.ready,
     }
+    objects: Check | None = getattr(parts.store, "ready", None)
+    return found if objects is None else {**found, "objects": objects}
 
 
 def read(ledger: Database) -> None:
@@ -117,10 +118,3 @@ def read(ledger: Database) -> None:
 
     with ledger.read() as session:
         audit.checkpoint(session)
-
-
-async def _own(part: Any) -> None:
-    """The check that a part brings itself, if it brings one."""
-    ready = getattr(part, "ready", None)
-    if ready is not None:
-        await ready()

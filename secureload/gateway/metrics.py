@@ -66,6 +66,9 @@ class Metrics:
         )
         self.bytes = self._counter("gate_bytes", "Bytes that the gate worked on.", "work")
         self.expiring = self._gauge("waivers_expiring", "Waivers that end within 7 days.")
+        self.sound = self._gauge(
+            "part_ok", "Whether a part worked (1) or not (0) when /readyz last tried it.", "part"
+        )
         self._looked = {result: self.cache.labels(result) for result in ("hit", "miss")}
 
     def begun(self) -> None:

@@ -222,6 +222,12 @@ def test_a_store_that_takes_nothing_admits_nothing_until_it_is_mended(
     def tries() -> int:
         return sum(worker.log().count("tried again") for worker in made.workers)
 
+    files = models.safe()
+    files["config.json"] += b" " * (999 + len(how))  # bytes that no other front end has
+    PublishedRepo(made.hub.root, f"org/warm-{how}").commit(files)
+    warm = f"/org/warm-{how}/resolve/main/config.json"
+    assert made.fronts[0].ask(warm).body == files["config.json"]
+
     held = hold(made, name, tmp_path)
     before = tries()
     if how == "away":
@@ -231,10 +237,16 @@ def test_a_store_that_takes_nothing_admits_nothing_until_it_is_mended(
     try:
         held.go_on.set()
         until(lambda: tries() > before)
-        asked = [f"{made.workers[0].url}/readyz"]  # read-only is no trouble for those who read
-        asked += [f"{made.fronts[0].url}/readyz"] if how == "away" else []
-        for url in asked:
-            until(lambda url=url: "ok" not in parts(url).get("store", "ok"))  # type: ignore[misc]
+        worker, front = f"{made.workers[0].url}/readyz", f"{made.fronts[0].url}/readyz"
+        until(lambda: "ok" not in parts(worker).get("store", "ok"))
+        if how == "away":  # read-only is no trouble for those who read
+            until(lambda: "ok" not in parts(front).get("objects", "ok"))
+            ready = ask(front)
+            assert (ready.status, ready.json["status"]) == (200, "degraded")
+            # What lies on the front end is served, and what does not is not there yet.
+            assert made.fronts[0].ask(warm).body == files["config.json"]
+            cold = made.fronts[1].ask(warm)
+            assert (cold.status, cold.headers["retry-after"]) == (503, "30")
         assert admissions(made.ledger, name) == 0
         assert held.client.got == []
     finally:

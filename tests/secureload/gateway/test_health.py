@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from secureload.errors import CacheError
 from secureload.gateway import app, health
 from secureload.gateway.config import Config
+from secureload.gateway.store import Store
 from secureload.settings import Settings
 from tests.secureload.gateway.conftest import Guarded
 
@@ -80,6 +84,65 @@ def test_an_operators_key_that_cannot_be_read_is_named(
 ) -> None:
     monkeypatch.setenv("SECURELOAD_OPERATOR_KEY", str(tmp_path / "missing.pem"))
     assert looked(parts_of(tmp_path / "home"))["keys"] == "EvidenceError"
+
+
+class Away:
+    """A store somewhere else that does not answer, in front of one that lies here."""
+
+    def __init__(self, here: Store) -> None:
+        self.open, self.keep = here.open, here.keep
+
+    async def ready(self) -> None:
+        raise CacheError("s3://models/secureload does not answer")
+
+
+def answers(parts: app.Services, *paths: str) -> list[tuple[int, dict[str, Any]]]:
+    """Status and body of each path, from the application itself."""
+
+    async def ask(made: app.App, path: str) -> tuple[int, dict[str, Any]]:
+        said: list[Any] = []
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode()}
+        more = {"headers": [], "query_string": b"", "client": ("192.0.2.1", 1)}
+        await made({**scope, **more}, None, send)  # type: ignore[arg-type]
+        return said[0]["status"], json.loads(said[1]["body"])
+
+    async def run() -> list[tuple[int, dict[str, Any]]]:
+        made = app.App(parts)
+        async with made.running():
+            return [await ask(made, path) for path in paths]
+
+    return asyncio.run(run())
+
+
+def test_an_object_store_that_is_away_leaves_a_front_end_in_its_place(tmp_path: Path) -> None:
+    parts = parts_of(tmp_path / "home")
+    parts = dataclasses.replace(parts, store=Away(parts.store))
+    ((status, said),) = answers(parts, "/readyz")
+    assert (status, said["status"]) == (200, "degraded")
+    assert said["parts"].pop("objects") == "CacheError"
+    assert set(said["parts"].values()) == {"ok"}
+    figures = parts.metrics.text(running=0, queued=0)[0].decode()
+    assert 'secureload_part_ok{part="objects"} 0.0' in figures
+    assert 'secureload_part_ok{part="database"} 1.0' in figures
+
+
+def test_whatever_else_is_away_it_is_not_ready(tmp_path: Path) -> None:
+    parts = parts_of(tmp_path / "home")
+    parts = dataclasses.replace(parts, store=Away(parts.store))
+
+    async def broken() -> None:
+        raise CacheError("no")
+
+    parts.jobs.ready = broken  # type: ignore[method-assign]
+    ((status, said),) = answers(parts, "/readyz")
+    assert status == 503
+    assert said["parts"]["workers"] == said["parts"]["objects"] == "CacheError"
+    assert "objects" not in said["detail"]
+    assert "workers" in said["detail"]
 
 
 def test_answers_stand_for_a_while_and_one_look_serves_all() -> None:
