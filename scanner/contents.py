@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scanner import promises
 from scanner.facts import Fact, ProblemFact
 from scanner.findings import Severity
 from scanner.formats import recognised
@@ -87,6 +88,8 @@ def _enter(blob: Blob, facts: list[Fact]) -> Iterator[tuple[Blob, Iterator[Fact 
     if not known and blob.hint != "raw":
         _note(blob, facts, blob.problem("unrecognised", "a member of no known format"), most)
     whole = [form for form in known if not form.aspect]
+    for problem in promises.problems(blob, [form.name for form in whole]):
+        _note(blob, facts, problem, most)
     if len(whole) > 1:
         names = ", ".join(sorted(form.name for form in whole))
         facts.append(blob.problem("polyglot", f"several formats in one member: {names}"))

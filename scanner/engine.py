@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from scanner import contents
+from scanner import contents, promises
 from scanner.facts import Fact, MemberFact, ProblemFact
 from scanner.findings import Where
 from scanner.frozen import dataclass
@@ -249,9 +249,8 @@ def _result(shown: str, view: memoryview, options: Options, folder: str | None) 
     labels = contents.read(blob, facts)
     status = Status.EXAMINED if labels else Status.UNRECOGNISED
     if not labels:
-        facts.append(
-            blob.problem("unrecognised", "no known format; nothing tells what would read this")
-        )
+        facts.append(blob.problem("unrecognised", promises.unknown(blob)))
+    facts.extend(promises.problems(blob, labels))
     if any(isinstance(fact, ProblemFact) and fact.fatal for fact in facts):
         status = Status.FAILED
     label = "+".join(dict.fromkeys(labels)) or "unknown"

@@ -28,11 +28,6 @@ def recognise(blob: Blob) -> bool:
     return is_text(blob, most=1 << 20) or is_legacy_text(blob.head(1 << 20))
 
 
-_WEIGHTS = (
-    ".bin", ".pt", ".pth", ".ckpt", ".safetensors", ".gguf", ".ggml", ".onnx", ".h5", ".hdf5",
-    ".keras", ".pkl", ".pickle", ".joblib", ".dill", ".npy", ".npz", ".msgpack", ".pb", ".tflite",
-    ".pt2", ".ot", ".mlmodel", ".engine",
-)  # fmt: skip
 _PARSED = (".json", ".yaml", ".yml", ".ipynb")
 
 
@@ -48,9 +43,7 @@ def _problems(blob: Blob) -> Iterator[Fact]:
     """Yield that a name promises what the text is not."""
     name = blob.name.lower()
     what = "text" if blob.data else "nothing"
-    if name.endswith(_WEIGHTS):
-        yield blob.problem("malformed", f"{what} where the name promises weights")
-    elif name.endswith(_PARSED) and blob.data and not is_text(blob, most=1 << 20):
+    if name.endswith(_PARSED) and blob.data and not is_text(blob, most=1 << 20):
         yield blob.problem("malformed", "a document in another code than UTF-8", fatal=True)
     elif name.endswith((".json", ".ipynb")) and not _is_scalar(blob):
         yield blob.problem("malformed", f"{what} where the name promises JSON", fatal=True)

@@ -34,7 +34,11 @@ def _field(data: memoryview, table: int, index: int) -> int | None:
     """Where a table's field lies, None when it is absent."""
     (back,) = struct.unpack_from("<i", data, table)
     vtable = table - back
+    if vtable < 0:
+        raise ValueError("a table's layout lies before the file")
     (size,) = struct.unpack_from("<H", data, vtable)
+    if size < 4:
+        raise ValueError("a table has no layout")
     if 4 + 2 * index >= size:
         return None
     (offset,) = struct.unpack_from("<H", data, vtable + 4 + 2 * index)
@@ -52,6 +56,8 @@ def read(blob: Blob) -> Read:
     names: list[str] = []
     try:
         root = _follow(data, 0)
+        if root < 8:
+            raise ValueError("its root lies in its header")
         place = _field(data, root, 1)
         if place is not None:
             vector = _follow(data, place)

@@ -103,8 +103,16 @@ def read(blob: Blob) -> Read:
     facts: list[Fact] = []
     keys: list[str | None] = []
     held: list[Fact] = []
+    depth = 0
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            # Parsing takes time by the square of how deep the text nests.
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > blob.limits.json_depth:
+                message = "the document nests deeper than the limit"
+                facts.append(blob.problem("limit-reached", message, fatal=True))
+                break
             _event(blob, event, keys, facts, held)
             if len(facts) > _MOST:
                 facts.append(blob.problem("limit-reached", "too many tags and keys", fatal=True))

@@ -50,3 +50,9 @@ def test_dangerous_operations_of_tensorflow_are_malicious(name: bytes) -> None:
 @pytest.mark.parametrize("name", [b"FlexNobodyKnows", b"ReadFile", b"Flex"])
 def test_any_other_is_doubted(name: bytes) -> None:
     assert tell(made(name)).verdict is SUSPICIOUS
+
+
+@pytest.mark.parametrize("root", [0, 4, 7, 0xFFFFFFFF], ids=str)
+def test_a_root_that_is_no_table_is_damaged(root: int) -> None:
+    data = root.to_bytes(4, "little") + b"TFL3" + b"\xff" * 40
+    assert tell(data, "model.tflite").verdict is ERROR

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scanner.told import CLEAN, MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
+from tests.scanner.told import CLEAN, ERROR, MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
 
 
 @pytest.mark.parametrize("tag", ["object/apply:os.system ['true']", "name:os.system",
@@ -95,3 +95,9 @@ def test_so_many_keys_that_not_all_are_told() -> None:
 def test_a_long_comment_at_the_head_is_no_disguise() -> None:
     document = b"# licence\n" * 1_000 + b"auto_map:\n  AutoModel: m.M\nx: !custom y\n"
     assert "embedded-code" in rules(tell(document, "settings"))
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- "], ids=["lists", "mappings", "items"])
+def test_a_document_that_nests_deeply_is_not_followed(opening: str) -> None:
+    result = tell(b"a:\n  " + opening.encode() * 5_000, "config.yaml")
+    assert (result.verdict, rules(result)) == (ERROR, {"limit-reached"})
