@@ -10,11 +10,9 @@ told, so that one error names them all.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import stat
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -22,8 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from secureload import sources
-from secureload.errors import CacheError, NotFoundError, SourceError, TamperedError, ToolError
-from secureload.flow import FileClaim, Listing, Selection, Snapshot, StoredFile
+from secureload.errors import CacheError, NotFoundError, SourceError, TamperedError
+from secureload.flow import FileClaim, Listing, Selection, Snapshot
+from secureload.measured import Measured, Writer, difference, git_disagrees
 from secureload.sources import Context, TransientError
 from secureload.sources.base import path_problem
 from secureload.sources.transport import TRIES
@@ -76,24 +75,15 @@ def fetch(
     for claim, file in stored:
         if isinstance(file, str):
             problems[claim.path] = file
-        elif found := _problem(claim, file, blobs, listing):
+        elif found := difference(claim, file, blobs):
             problems[claim.path] = found
     files = tuple(file.stored for _, file in stored if not isinstance(file, str))
     if blobs is not None and len(listing.commit) == _SHA1_DIGITS:
         plain = [f for f in files if f.git_oid == blobs.get(f.path) and f.path not in problems]
-        problems |= _git_disagrees(root, plain)
+        problems |= git_disagrees(root, plain)
     if problems:
         raise TamperedError(str(listing.pinned), problems)
     return Snapshot(listing=listing, root=root, files=files)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Measured:
-    """A written file: its digests, and the blob id of the LFS pointer that stands for it."""
-
-    stored: StoredFile
-    blob: str
-    pointer: str
 
 
 @dataclass(kw_only=True)
@@ -120,62 +110,6 @@ class _Job:
 
 class _Stopped(Exception):  # noqa: N818  not an error: another worker met one
     """Another file failed, so this one is not needed."""
-
-
-class _Writer:
-    """One new file and the running digests of what is in it."""
-
-    def __init__(self, job: _Job, claim: FileClaim) -> None:
-        self._job = job
-        self._claim = claim
-        path = job.root / claim.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._handle = os.open(path, flags, 0o600)
-        self.size = 0
-        self._reset()
-
-    def _reset(self) -> None:
-        # SHA-256 repositories name their objects by SHA-256 too; their ids have 64 digits.
-        wide = len(self._job.listing.commit) == 64
-        self._algorithm = "sha256" if wide else "sha1"
-        header = f"blob {self._claim.size}\0".encode()
-        self._sha256 = hashlib.sha256()
-        self._blob = hashlib.new(self._algorithm, header, usedforsecurity=False)
-
-    def write(self, chunk: bytes) -> None:
-        """Append; more than the claimed size is never written."""
-        self.size += len(chunk)
-        view = memoryview(chunk)
-        while view:
-            view = view[os.write(self._handle, view) :]
-        self._sha256.update(chunk)
-        self._blob.update(chunk)
-        self._job.advance(len(chunk))
-
-    def rewind(self) -> None:
-        """Forget everything written, to begin again."""
-        os.ftruncate(self._handle, 0)
-        os.lseek(self._handle, 0, os.SEEK_SET)
-        self._job.advance(-self.size)
-        self.size = 0
-        self._reset()
-
-    def measured(self) -> _Measured:
-        """The digests of what was written; it must have the claimed size."""
-        sha256 = self._sha256.hexdigest()
-        blob = self._blob.hexdigest()
-        text = (
-            f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {self.size}\n"
-        ).encode()
-        pointer = hashlib.new(
-            self._algorithm, f"blob {len(text)}\0".encode() + text, usedforsecurity=False
-        )
-        stored = StoredFile(path=self._claim.path, size=self.size, sha256=sha256, git_oid=blob)
-        return _Measured(stored=stored, blob=blob, pointer=pointer.hexdigest())
-
-    def close(self) -> None:
-        os.close(self._handle)
 
 
 def _claims(listing: Listing, selection: Selection) -> list[FileClaim]:
@@ -209,7 +143,7 @@ def _against_tree(
     return problems
 
 
-def _in_parallel(job: _Job, claims: list[FileClaim]) -> list[tuple[FileClaim, _Measured | str]]:
+def _in_parallel(job: _Job, claims: list[FileClaim]) -> list[tuple[FileClaim, Measured | str]]:
     """Fetch all, largest first; the first accident stops the rest."""
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="fetch") as pool:
         futures = {
@@ -235,10 +169,10 @@ def _in_parallel(job: _Job, claims: list[FileClaim]) -> list[tuple[FileClaim, _M
     return [(claim, futures[claim.path].result()) for claim in claims]
 
 
-def _obtain(job: _Job, claim: FileClaim) -> _Measured | str:
+def _obtain(job: _Job, claim: FileClaim) -> Measured | str:
     """Write one file; a string says why its bytes cannot be the claimed ones."""
     try:
-        writer = _Writer(job, claim)
+        writer = Writer(job.root, claim, job.listing.commit, job.advance)
         try:
             for place in _places(job, claim):
                 if found := _copy(job, claim, place, writer):
@@ -274,7 +208,7 @@ def _hub_cache(ctx: Context) -> Path:
     return Path(os.path.expandvars(folder)).expanduser()
 
 
-def _copy(job: _Job, claim: FileClaim, place: Path, writer: _Writer) -> _Measured | None:
+def _copy(job: _Job, claim: FileClaim, place: Path, writer: Writer) -> Measured | None:
     """Copy a file that lies on this machine; None, and nothing written, if it will not do."""
     try:
         handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -295,7 +229,7 @@ def _copy(job: _Job, claim: FileClaim, place: Path, writer: _Writer) -> _Measure
             writer.write(chunk)
         if writer.size == claim.size:
             measured = writer.measured()
-            if not _problem(claim, measured, job.blobs, job.listing):
+            if not difference(claim, measured, job.blobs):
                 return measured
         writer.rewind()
         return None
@@ -303,7 +237,7 @@ def _copy(job: _Job, claim: FileClaim, place: Path, writer: _Writer) -> _Measure
         os.close(handle)
 
 
-def _download(job: _Job, claim: FileClaim, writer: _Writer) -> _Measured | str:
+def _download(job: _Job, claim: FileClaim, writer: Writer) -> Measured | str:
     """Stream a file, resuming where a connection broke."""
     failures = 0
     furthest = 0
@@ -340,57 +274,6 @@ def _download(job: _Job, claim: FileClaim, writer: _Writer) -> _Measured | str:
 def _check_stop(job: _Job) -> None:
     if job.stop.is_set():
         raise _Stopped
-
-
-def _problem(
-    claim: FileClaim, file: _Measured, blobs: Mapping[str, str] | None, listing: Listing
-) -> str:
-    """Say how measured bytes differ from the verified tree or the claim; empty if they agree."""
-    ids = {file.blob, file.pointer}
-    if blobs is not None and (expected := blobs.get(claim.path)) not in ids:
-        return (
-            f"its bytes are blob {file.blob} (SHA-256 {file.stored.sha256}), "
-            f"the commit has {expected}"
-        )
-    if claim.sha256 is not None and claim.sha256 != file.stored.sha256:
-        return f"its bytes have SHA-256 {file.stored.sha256}, the source lists {claim.sha256}"
-    if claim.git_oid is not None and claim.git_oid not in ids:
-        return f"its bytes are blob {file.blob}, the source lists {claim.git_oid}"
-    if file.stored.size != claim.size:
-        return f"it has {file.stored.size:,} bytes, the source lists {claim.size:,}"
-    return ""
-
-
-def _git_disagrees(root: Path, files: list[StoredFile]) -> dict[str, str]:
-    """Have git itself compute blob ids: unlike hashlib, it detects crafted SHA-1 collisions.
-
-    Files known by an LFS pointer are bound by SHA-256 and are not asked for.
-    """
-    if not files:
-        return {}
-    # Absolute paths never begin with a quote, which git would take for an escaped name.
-    names = "".join(f"{root.absolute()}/{file.path}\n" for file in files)
-    try:
-        done = subprocess.run(
-            ["git", "hash-object", "--no-filters", "--stdin-paths"],
-            cwd=root,
-            env={"PATH": os.environ.get("PATH", os.defpath), "GIT_DIR": os.devnull, "LC_ALL": "C"},
-            input=os.fsencode(names),
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise ToolError("git is not installed", hint="install git, and try again") from error
-    found = done.stdout.decode("ascii", "replace").split()
-    problems = {
-        file.path: f"git takes its bytes for blob {said}, not {file.git_oid}"
-        for file, said in zip(files, found, strict=False)
-        if said != file.git_oid
-    }
-    if len(found) < len(files):
-        said = " ".join(done.stderr.decode("utf-8", "replace").split())[-300:]
-        problems[files[len(found)].path] = f"git will not hash it: {said}"
-    return problems
 
 
 def _refuse_full_disk(root: Path, size: int) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from secureload import quarantine, sources
 from secureload.errors import AccessError, CacheError, NotFoundError, SourceError, TamperedError
-from secureload.flow import FileClaim, Listing, Selection, Snapshot, StoredFile
+from secureload.flow import FileClaim, Listing, Selection, Snapshot
 from secureload.settings import Settings
 from secureload.sources import Context
 from tests.servers.hub import LocalHub
@@ -219,19 +219,6 @@ def test_an_lfs_pointer_in_place_of_the_file_is_tampering(
         fetch(ctx, root, tree)
 
 
-def test_git_itself_must_agree_on_a_blob_id(root: Path) -> None:
-    right = {name: hashlib.sha1(b"blob 2\0" + data).hexdigest() for name, data in
-             {"a": b"{}", '"b" c': b"[]"}.items()}  # fmt: skip
-    (root / "a").write_bytes(b"{}")
-    (root / '"b" c').write_bytes(b"[]")
-    files = [StoredFile(path=path, size=2, sha256="", git_oid=oid) for path, oid in right.items()]
-    assert quarantine._git_disagrees(root, files) == {}
-    wrong = [dataclasses.replace(file, git_oid="0" * 40) for file in files]
-    assert set(quarantine._git_disagrees(root, wrong)) == set(right)
-    (root / "a").unlink()
-    assert "will not hash" in quarantine._git_disagrees(root, files)["a"]
-
-
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=3_000), at=st.integers(0), bit=st.integers(0, 7))
 def test_no_flipped_bit_gets_through(
@@ -421,7 +408,7 @@ def test_a_disk_that_fills_up_is_an_error_with_a_hint(
     def full(handle: int, data: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("secureload.quarantine.os.write", full)
+    monkeypatch.setattr("secureload.measured.os.write", full)
     with pytest.raises(CacheError, match="full") as caught:
         fetch(ctx, root)
     assert "free some space" in caught.value.hint
