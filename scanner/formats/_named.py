@@ -36,6 +36,33 @@ OPERATOR = pattern(
 )
 """Operators and functions of torch's own that an exported graph calls."""
 _LONGEST = 200
+_CLIMBS = pattern(r"(?:\S*[/\\])?\.\.[/\\]\S*|file:\S+")
+_NATIVE = pattern(r"[\w./\\:~@+-]{0,180}\.(?:so(?:\.\d+){0,3}|dll|dylib|pyd)")
+_ACTS = pattern(
+    r"__import__\s*\(|\b(?:os\.(?:system|popen|exec\w*|spawn\w*)|subprocess\.\w+"
+    r"|importlib\.import_module|builtins\.\w+)\s*\(|(?:^|[\s=(:,\[])(?:exec|eval)\s*\("
+)
+"""Expressions of Python that act when something evaluates them."""
+
+
+def _fetches(value: str) -> bool:
+    if "://" not in value and "curl" not in value and "wget" not in value:
+        return False
+    from scanner.formats._installs import command
+
+    return command(value) is not None
+
+
+def acting(blob: Blob, path: str, value: str) -> Iterator[Fact]:
+    """Yield what one short string leads out to, loads or evaluates, if it does."""
+    if len(value) > _LONGEST or "\n" in value:
+        return
+    if _CLIMBS.fullmatch(value):
+        yield _fact(blob, path, value, key="climbing-path")
+    elif _NATIVE.fullmatch(value):
+        yield _fact(blob, path, value, key="native-library")
+    elif ("(" in value and _ACTS.search(value)) or _fetches(value):
+        yield _fact(blob, path, value, key="expression")
 
 
 def named(blob: Blob, path: str, value: str) -> Iterator[Fact]:

@@ -13,7 +13,7 @@ from typing import Any
 from scanner.facts import ConfigFact, Fact, TemplateFact
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
-from scanner.formats._named import named, paired
+from scanner.formats._named import acting, named, paired
 from scanner.formats._text import first_word, is_text
 from scanner.reader import Blob
 
@@ -115,6 +115,8 @@ KEYS = frozenset(
 
 _NODE = frozenset({"__class__", "__module__", "__loader__"})
 _MOST = 100_000
+_SHORT = 256
+"""Longest list whose strings may name something; longer ones are vocabularies and data."""
 
 
 def recognise(blob: Blob) -> bool:
@@ -226,6 +228,8 @@ def values(blob: Blob, document: Any, *, data: bool = False) -> Iterator[Fact]:
             yield from _templates(blob, value)
         elif isinstance(value, str) and not path.endswith("]") and not data:
             yield from named(blob, path, value)
+            if not chosen:
+                yield from acting(blob, path, value)
         if isinstance(value, dict) and not data:
             yield from paired(blob, path, value)
         if isinstance(value, dict):
@@ -239,6 +243,11 @@ def values(blob: Blob, document: Any, *, data: bool = False) -> Iterator[Fact]:
                     label, inside = name, True
                 pending.append((f"{path}.{name}", label if inside else name, inside, item))
         elif isinstance(value, list):
+            if not data and not chosen and not path.endswith("]") and len(value) <= _SHORT:
+                for item in value:
+                    if isinstance(item, str):
+                        yield from named(blob, path, item)
+                        yield from acting(blob, path, item)
             for number, item in reversed(list(enumerate(value))):
                 if isinstance(item, str) and "{%" in item:
                     yield TemplateFact(where=blob.where(), source=item)

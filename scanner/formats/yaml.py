@@ -16,7 +16,7 @@ from scanner.facts import CodeFact, ConfigFact, Fact
 from scanner.findings import Where
 from scanner.formats import Format, Read
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
-from scanner.formats._named import named
+from scanner.formats._named import acting, named
 from scanner.formats._text import first_word, is_text
 from scanner.formats.json import KEYS
 from scanner.formats.json import recognise as is_json
@@ -193,6 +193,8 @@ def _value(blob: Blob, keys: list[str | None], value: str | None, facts: list[Fa
     keys[-1] = ""
     if value is not None:
         facts.extend(named(blob, f"$..{key}", value))
+        if key not in KEYS:
+            facts.extend(acting(blob, f"$..{key}", value))
     if key in KEYS:
         facts.append(
             ConfigFact(

@@ -44,6 +44,12 @@ def constants(tree: Any) -> dict[str, object]:
             value = fold(node.node, known)
             if value is not None:
                 known[node.target.name] = value
+    for scope in tree.find_all(jinja2.nodes.With):
+        for target, given in zip(scope.targets, scope.values, strict=False):
+            if isinstance(target, jinja2.nodes.Name):
+                value = fold(given, known)
+                if value is not None:
+                    known[target.name] = value
     for block in tree.find_all(jinja2.nodes.AssignBlock):
         if isinstance(block.target, jinja2.nodes.Name):
             parts = [

@@ -5,7 +5,8 @@ Why it matters
     nobody looked at it.
 Fires on
     `transformers_weights`, `audio_tokenizer_name_or_path`, absolute paths, `../` and URLs under
-    keys that loaders follow. For information where an adapter names its base model on the Hub,
+    keys that loaders follow; `../` and `file:` under other keys that name a file to open. For
+    information where an adapter names its base model on the Hub,
     as every adapter does: the gate resolves and admits the base by itself.
 Stays quiet on
     `_name_or_path`, which only says where a model came from, and plain file names.
@@ -30,6 +31,12 @@ _FOLLOWED = pattern(
     r"(?:_path|_file|_repo|_tower|_checkpoint|checkpoint|backbone|repo_path|repo_id|index_name"
     r"|_name_or_path)$"
 )
+_OPENED = pattern(
+    r"(?:.*_)?(?:model|weights?|checkpoint|ckpt|tokenizer|vocab|merges|encoder|decoder|processor|adapter"
+    r"|lora|embeddings?|library|plugin|engine|config|vae|unet|file)(?:_?(?:path|file|file_?name|name))?"
+    r"|file|include|includes|extends|_base_|base|\$ref|uri"
+)
+"""Keys under which other loaders open what climbs out; folders for results are none."""
 _OUTSIDE = pattern(
     r"^(?:[A-Za-z][A-Za-z0-9+.-]*://|[/\\~]|[A-Za-z]:[/\\])|(?:^|[/\\])\.\.(?:[/\\]|$)"
 )
@@ -44,6 +51,11 @@ def check(fact: ConfigFact) -> Iterator[Message]:
     if fact.key == _BASE and _HUB_ID.fullmatch(value):
         text = f"`{fact.path}` makes loaders open `{value[:100]}`, another model"
         yield Message(text=text, severity=Severity.INFO, evidence=evidence)
+    elif fact.key == "climbing-path":
+        if _OPENED.fullmatch(fact.path.rpartition(".")[2]):
+            yield Message(
+                text=f"`{fact.path}` leaves the folder: `{value[:100]}`", evidence=evidence
+            )
     elif fact.key in _ALWAYS or fact.key == _BASE:
         yield Message(text=f"`{fact.path}` makes loaders open `{value[:100]}`", evidence=evidence)
     elif _OUTSIDE.search(value) and _FOLLOWED.search(fact.key):

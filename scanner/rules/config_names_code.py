@@ -10,7 +10,8 @@ Fires on
     of a sentence transformer that come from anywhere else. A target known for a dangerous effect
     (`_target_: os.system`, `class_name: eval`) is critical, and high under a key that says
     nothing of importing. A module or activation of another package, `trust_remote_code: true`,
-    libraries of operators, and classes of Java or .NET are told too.
+    libraries of operators or of machine code, values that are Python which imports or
+    evaluates, and classes of Java or .NET are told too.
 Stays quiet on
     `attn_implementation: sdpa` and other names built into the library; `_target_` and `target`
     that name classes of torch, Lightning, NeMo and other libraries that such settings are for.
@@ -76,6 +77,11 @@ _IMPORTING = pattern(
     r"|handler|import|module|constructor|hook|init|object|reduce|\(\)|\?)_*"
 )
 """Keys whose values loaders of many kinds import, or that are not known; under others, talk."""
+_PROSE = pattern(
+    r"(?i).*(?:text|content|prompt|description|comment|message|doc|docstring|title|summary|answer"
+    r"|question|instruction|input|output|response|completion|note|notes|help|token|label|name)s?"
+)
+"""Keys under which people write, of code too."""
 _ALWAYS_IMPORTS = pattern(
     r"_*(?:class_path|cls_path|import_path|target_class|python_class|python_path|callable_path"
     r"|function_path|factory_path|_target|__target__)_*"
@@ -122,6 +128,13 @@ def check(fact: ConfigFact) -> Iterator[Message]:
             yield _imports(fact, value, evidence)
     elif fact.key == "trust_remote_code" and fact.value is True:
         yield Message(text=f"`{fact.path}` asks for the code of a repository", evidence=evidence)
+    elif fact.key == "native-library":
+        yield Message(text=f"`{fact.path}` names the library `{value[:100]}`", evidence=evidence)
+    elif fact.key == "expression":
+        if _PROSE.fullmatch(fact.path.rpartition(".")[2]) is None:
+            yield Message(
+                text=f"`{fact.path}` holds what would act: `{value[:100]}`", evidence=evidence
+            )
     elif fact.key in _LIBRARIES and value:
         yield Message(text=f"`{fact.path}` names a library to load", evidence=evidence)
     elif fact.key in _FOREIGN_KEYS and _FOREIGN.fullmatch(value):

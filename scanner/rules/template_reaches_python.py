@@ -47,6 +47,11 @@ _TEXT_FILTERS = frozenset({"join", "replace", "reverse", "format", "lower", "upp
 _MORE = Message(
     text="the template assembles more text than is worked out", severity=Severity.MEDIUM
 )
+_COUNTS = frozenset({"int", "length", "count", "first", "last", "min", "max", "abs", "round"})
+_COMPUTED = Message(
+    text="the template looks an item up by a string that it assembles",
+    severity=Severity.HIGH, confidence=Confidence.MEDIUM,
+)  # fmt: skip
 _OTHERS = ("Include", "Import", "FromImport", "Extends")
 
 
@@ -97,7 +102,7 @@ def _judge(node: Any, known: dict[str, object], *, printed: bool) -> Message | N
     if kind == "Getattr":
         return _name(node.attr) or _door(node)
     if kind == "Getitem":
-        said = _door(node) or _assembled(node.arg, known)
+        said = _door(node) or _assembled(node.arg, known) or _of_text(node, known)
         if said is not None:
             return said
     if kind == "Const" and isinstance(node.value, str):
@@ -142,14 +147,25 @@ def _assembled(key: Any, known: dict[str, object]) -> Message | None:
             return Message(text=f"the template reaches for `{value[:60]}`")
         return None
     kind = type(key).__name__
+    if kind == "Filter" and key.name not in _COUNTS and key.name not in _TEXT_FILTERS:
+        return _COMPUTED
     method = kind == "Call" and isinstance(fold(getattr(key.node, "node", None), known), str)
     text = method or kind == "Concat" or (kind == "Filter" and key.name in _TEXT_FILTERS)
     if text or (kind == "Add" and _has_text(key)):
-        return Message(
-            text="the template looks an item up by a string that it assembles",
-            severity=Severity.HIGH, confidence=Confidence.MEDIUM,
-        )  # fmt: skip
+        return _COMPUTED
     return None
+
+
+def _of_text(node: Any, known: dict[str, object]) -> Message | None:
+    """An item of a constant string by something computed: only its attributes have names."""
+    if not isinstance(fold(node.node, known), str):
+        return None
+    kind = type(node.arg).__name__
+    if kind in ("Const", "Slice", "Neg") or isinstance(fold(node.arg, known), int):
+        return None
+    if kind == "Getattr" and getattr(node.arg.node, "name", "") == "loop":
+        return None
+    return _COMPUTED
 
 
 def _has_text(node: Any) -> bool:
@@ -188,11 +204,35 @@ def _computed(node: Any, kind: str, known: dict[str, object]) -> Message | None:
 
 def _costs(node: Any, kind: str) -> Message | None:
     """A number that asks for more time or memory than any conversation takes."""
-    huge = kind == "Const" and type(node.value) is int and abs(node.value) > _HUGE
+    loops = kind == "For" and _turns(node) > _HUGE
+    filler = kind == "Call" and getattr(node.node, "name", "") == "lipsum"
+    huge = (
+        loops or filler or (kind == "Const" and type(node.value) is int and abs(node.value) > _HUGE)
+    )
     if huge or kind == "Pow":
         text = "the template works with a number that would take all time or memory"
         return Message(text=text, severity=Severity.MEDIUM)
     return None
+
+
+def _turns(node: Any) -> int:
+    """How often the innermost of nested loops over constant ranges turns."""
+    import jinja2.nodes
+
+    turns, pending = 0, [(node, 1)]
+    while pending:
+        loop, times = pending.pop()
+        call = loop.iter
+        if type(call).__name__ == "Call" and getattr(call.node, "name", "") == "range":
+            sizes = [arg.value for arg in call.args if type(getattr(arg, "value", None)) is int]
+            times *= max((abs(size) for size in sizes[:2]), default=1)
+        turns = max(turns, times)
+        if times <= _HUGE:
+            below = (inner for part in loop.body for inner in _nodes(part))
+            pending.extend((inner, times) for inner in below if isinstance(inner, jinja2.nodes.For))
+            if len(pending) > 1_000:
+                return _HUGE + 1
+    return turns
 
 
 def _name(attribute: str) -> Message | None:

@@ -29,7 +29,7 @@ FLOORS: dict[str, int] = {
     "unpickles": 25,
     "native": 12,
     "dotted-name": 27,
-    "tampering": 37,
+    "tampering": 36,
     "torch": 58,
     "hostile-arguments": 25,
     "numpy": 40,

@@ -275,6 +275,7 @@ def corpus() -> tuple[Technique, ...]:
         attack_repository,
         attack_stdlib,
         attack_tools,
+        attack_variations,
     )
 
     found = [
@@ -287,6 +288,7 @@ def corpus() -> tuple[Technique, ...]:
             attack_formats,
             attack_repository,
             attack_tools,
+            attack_variations,
         )
         for one in table.techniques()
     ]

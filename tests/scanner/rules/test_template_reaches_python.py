@@ -132,3 +132,30 @@ def test_computed_lookups_and_huge_numbers_are_found(source: str) -> None:
 )  # fmt: skip
 def test_ordinary_lookups_are_left_alone(source: str) -> None:
     assert list(RULE.apply(TemplateFact(where=Where(), source=source))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% with a='__cla', b='ss__' %}{{ ''[a+b] }}{% endwith %}", "{{ ''[bos_token] }}",
+        "{% set u=messages|string|list %}{{ ''[u[0]+u[1]] }}", "{{ ''['&#95;'|striptags] }}",
+        "{{ ''[messages[0].content] }}", "{{ lipsum(n=999999) }}",
+        "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}",
+    ],
+)  # fmt: skip
+def test_items_of_text_by_computed_names_and_endless_loops_fire(source: str) -> None:
+    assert said(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ 'abc'[1] }}{{ 'abc'[1:] }}{{ 'abc'[loop.index0] }}", "{{ names[message['role']] }}",
+        "{% for a in range(10) %}{% for b in range(a) %}x{% endfor %}{% endfor %}",
+        "{% with a='x', b=messages|length %}{{ messages[b - 1].content }}{% endwith %}",
+        "{{ messages[messages|length - 1] }}{{ items[key|int] }}",
+        "{{ messages[0]['content'] | trim }}",
+    ],
+)  # fmt: skip
+def test_ordinary_items_and_loops_stay_quiet(source: str) -> None:
+    assert said(source) == []
