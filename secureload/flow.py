@@ -460,6 +460,10 @@ class Artifact:
     conversions: tuple[Conversion, ...] = ()
     confinement: str = "none"
     """The sandbox tier in which the files were converted; `none` outside any."""
+    reused: str = ""
+    """The admission whose conversion of the same bytes this is; empty when it was made now."""
+    kept: frozenset[str] = frozenset()
+    """The files that lie in the cache already, and not at `root`."""
 
     @property
     def digest(self) -> str:

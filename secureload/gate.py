@@ -63,6 +63,7 @@ class Gate(Surroundings):
             listing = history.resolve(self, source)
             commit = listing.commit
         key = self.key(source, commit, need)
+        again = force
         force = force or not history.may_be_warm(self, source, listing)
         on_load = to_build and self.policy.topics(source).cache.verify == "hashed-bytes"
         if not force and (entry := self._find(key, source, on_load=on_load)):
@@ -76,7 +77,7 @@ class Gate(Surroundings):
                 return entry  # another process did the work while this one waited
             if listing is None:
                 listing = history.resolve(self, dataclasses.replace(source, revision=commit))
-            published = stages.admit(self, listing, key, need, work)
+            published = stages.admit(self, listing, key, need, work, again=again)
             return dataclasses.replace(published, hash_on_load=on_load)
 
     def in_folder(self, name: str) -> CacheEntry | None:

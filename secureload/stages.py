@@ -5,6 +5,7 @@ resolve -> verify -> fetch -> scan -> decide -> convert -> keep
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from pathlib import Path
@@ -23,6 +24,7 @@ from secureload import (
     selection,
     tracing,
 )
+from secureload.cache.placing import ReuseLostError
 from secureload.convert.configs import MENDS
 from secureload.errors import Refused
 from secureload.evidence import operator
@@ -36,6 +38,7 @@ from secureload.flow import (
     Listing,
     Need,
     Reading,
+    Snapshot,
 )
 from secureload.surroundings import Surroundings
 
@@ -47,9 +50,18 @@ so that the refusal has every reason."""
 
 
 def admit(
-    within: Surroundings, listing: Listing, key: AdmissionKey, need: Need, work: Path
+    within: Surroundings,
+    listing: Listing,
+    key: AdmissionKey,
+    need: Need,
+    work: Path,
+    *,
+    again: bool = False,
 ) -> CacheEntry:
     """Take a listing through every stage after `resolve`, in the folder `work`.
+
+    What has been converted of the very same bytes is not converted `again` unless that says
+    so: another policy or ruleset is another verdict, and no other conversion.
 
     Raises:
         Refused: the policy says no; `.verdict` has every reason.
@@ -60,6 +72,9 @@ def admit(
     if decided.approval is None or decided.snapshot is None:
         within.cache.record_verdict(decided, key)
         raise Refused(decided.verdict, decided.report)
+    if not again and (found := _made_before(within, decided.snapshot, key, work, confined)):
+        with contextlib.suppress(ReuseLostError):  # gone meanwhile: convert after all
+            return _keep(within, found, key, need, decided)
     staging = work / "artifact"
     staging.mkdir()
     with tracing.stage("convert"):
@@ -71,7 +86,53 @@ def admit(
             progress=within.progress,
             through=confined.convert_folder,
         )
-    if need.code and (found := code.code_of(decided.snapshot)):
+    artifact = dataclasses.replace(artifact, confinement=confined.tier.value)
+    made = {path for done in artifact.conversions for path in done.outputs}
+    tracing.add("converted_bytes", sum(file.size for file in artifact.files if file.path in made))
+    return _keep(within, artifact, key, need, decided)
+
+
+def _made_before(
+    within: Surroundings,
+    snapshot: Snapshot,
+    key: AdmissionKey,
+    work: Path,
+    confined: sandbox.Sandbox,
+) -> Artifact | None:
+    """What an earlier admission made of these bytes, in no looser confinement than today's."""
+    found = within.cache.converted(snapshot, key)
+    if found is None:
+        return None
+    entry, tier = found
+    if tier not in (confined.tier.value, sandbox.Tier.FULL.value):
+        return None
+    files = tuple(
+        dataclasses.replace(file, blake3="") for file in entry.files if file.path != code.MANIFEST
+    )
+    root = work / "reused"
+    root.mkdir()
+    return Artifact(
+        snapshot=snapshot,
+        root=root,
+        files=files,
+        conversions=entry.conversions,
+        confinement=tier,
+        reused=entry.admission,
+        kept=frozenset(file.path for file in files),
+    )
+
+
+def _keep(
+    within: Surroundings, artifact: Artifact, key: AdmissionKey, need: Need, decided: Decided
+) -> CacheEntry:
+    """Publish an artifact, unless a file that was made is recalled.
+
+    Raises:
+        Refused: it is recalled.
+        ReuseLostError: what was to be used again is gone.
+    """
+    listing, snapshot = decided.listing, artifact.snapshot
+    if need.code and (found := code.code_of(snapshot)):
         artifact = _with_code(artifact, found)
     if bad := history.recalled(within, listing, [file.sha256 for file in artifact.files]):
         decided = judging.unfetched(
@@ -79,9 +140,6 @@ def admit(
         )
         within.cache.record_verdict(decided, key)
         raise Refused(decided.verdict)
-    artifact = dataclasses.replace(artifact, confinement=confined.tier.value)
-    made = {path for done in artifact.conversions for path in done.outputs}
-    tracing.add("converted_bytes", sum(file.size for file in artifact.files if file.path in made))
     with tracing.stage("keep"):
         evidence = _evidence(within, key, artifact, decided)
         return within.cache.publish(key, artifact, decided, evidence=evidence)

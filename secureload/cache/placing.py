@@ -32,11 +32,19 @@ _OBJECTS = re.compile(rb"O\d*'")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Staged:
-    """A file of the artifact, moved out of reach and measured."""
+    """A file of the artifact, moved out of reach and measured.
+
+    `kept` is how a blob looked that was measured where it lies; None for a file that comes.
+    """
 
     file: ArtifactFile
     place: Path
     digests: FileDigests
+    kept: Stamp | None = None
+
+
+class ReuseLostError(IntegrityError):
+    """Content that was to be used again is gone from the cache, or is not what it was."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -58,10 +66,13 @@ class Placed:
             discard(blob)
 
 
-def stage(artifact: Artifact, scratch: Path) -> list[Staged]:
+def stage(layout: Layout, artifact: Artifact, scratch: Path) -> list[Staged]:
     """Move the artifact's files into `scratch`, read-only, synced and measured.
 
+    Those that lie among the blobs already are measured there.
+
     Raises:
+        ReuseLostError: one of those is no longer there, or not what it was.
         IntegrityError: the files are not exactly those that the artifact names, or one of
             them looks like something that runs code when loaded.
         OSError: the disk refused.
@@ -76,7 +87,14 @@ def stage(artifact: Artifact, scratch: Path) -> list[Staged]:
         raise IntegrityError("the artifact names no file, or one twice")
     scratch.mkdir(mode=0o700)
     numbered = list(enumerate(artifact.files))
-    return in_threads(lambda item: _stage_file(artifact.root, item[1], scratch, item[0]), numbered)
+    return in_threads(
+        lambda item: (
+            _stage_kept(layout, item[1])
+            if item[1].path in artifact.kept
+            else _stage_file(artifact.root, item[1], scratch, item[0])
+        ),
+        numbered,
+    )
 
 
 def stage_documents(documents: Mapping[str, bytes], scratch: Path) -> list[Staged]:
@@ -163,6 +181,22 @@ def place(
     )
 
 
+def _stage_kept(layout: Layout, file: ArtifactFile) -> Staged:
+    blob = layout.blob(file.sha256)
+    try:
+        with open_regular(blob) as descriptor:
+            stamp = Stamp.of(os.fstat(descriptor))
+            digests = digest_descriptor(descriptor, name=file.path)
+            head = os.pread(descriptor, 4096, 0)
+    except OSError as error:
+        raise ReuseLostError(f"{file.path} is no longer in the cache") from error
+    if (digests.size, digests.sha256) != (file.size, file.sha256):
+        raise ReuseLostError(f"{file.path} is not in the cache as it was")
+    if _runs_code(file.path, head, digests.size):
+        raise ReuseLostError(f"{file.path} looks like a pickle or an archive")
+    return Staged(file=file, place=blob, digests=digests, kept=stamp)
+
+
 def _stage_file(root: Path, file: ArtifactFile, scratch: Path, number: int) -> Staged:
     source, target = root / file.path, scratch / str(number)
     status = source.lstat()
@@ -213,6 +247,8 @@ def _place_blob(layout: Layout, item: Staged, done: Placed, before: dict[Path, S
     blob = layout.blob(item.digests.sha256)
     if blob in done.new_blobs or blob in before:
         return blob
+    if item.kept is not None:
+        return _still_there(blob, item, before)
     try:
         known = digest_file(blob)
     except FileNotFoundError:
@@ -233,6 +269,18 @@ def _place_blob(layout: Layout, item: Staged, done: Placed, before: dict[Path, S
     sync(layout.blobs)
     if known is not None:
         before[blob] = Stamp.of(blob.lstat())
+    return blob
+
+
+def _still_there(blob: Path, item: Staged, before: dict[Path, Stamp]) -> Path:
+    """A blob that was measured where it lies, which nobody has touched since."""
+    try:
+        stamp = Stamp.of(blob.lstat())
+    except OSError as error:
+        raise ReuseLostError(f"{item.file.path} is no longer in the cache") from error
+    if stamp != item.kept:
+        raise ReuseLostError(f"{item.file.path} was touched in the cache")
+    before[blob] = stamp
     return blob
 
 

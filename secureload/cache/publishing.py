@@ -41,6 +41,7 @@ class Publishing(Store):
         published the same files for this key, theirs are kept, and their evidence.
 
         Raises:
+            ReuseLostError: files that were to be used again are not in the cache any more.
             IntegrityError: the approval is for other files, or the artifact's files are not
                 what it says.
             CacheError: the disk or the ledger refused; the cache is as it was.
@@ -49,7 +50,7 @@ class Publishing(Store):
 
         _check_permission(key, artifact, decided)
         with self.work() as scratch, troubles(self.layout.home):
-            staged = stage(artifact, scratch / "staged")
+            staged = stage(self.layout, artifact, scratch / "staged")
             documents = stage_documents(evidence, scratch / "evidence")
             if (objects := self._objects) is not None:
                 in_threads(
@@ -78,7 +79,7 @@ class Publishing(Store):
                         store.record_admission(
                             session, key, decided, done.files, artifact.conversions,
                             folder=done.folder.name if done.folder else "", at=at,
-                            evidence=done.evidence, verifier=verifier,
+                            evidence=done.evidence, verifier=verifier, reused=artifact.reused,
                         )  # fmt: skip
                         rows = plain.of_session(session)
                         memory.remember(rows, decided.listing, at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,13 +16,14 @@ from secureload.cache.publishing import Publishing
 from secureload.cache.recall import Recalled
 from secureload.cache.soundness import Problem
 from secureload.cache.work import sweep
-from secureload.errors import NotFoundError
+from secureload.errors import CacheError, IntegrityError, NotFoundError
 from secureload.flow import (
     AdmissionKey,
     CacheEntry,
     Decided,
     FileClaim,
     Listing,
+    Snapshot,
     Source,
 )
 from secureload.ledger.records import RecallRecord
@@ -95,6 +97,31 @@ class TrustedCache(Memory, Publishing):
         with self._database.read() as session:
             found = [store.admission(session, i) for i in store.admission_ids(session)]
         return tuple(self._entry(admitted, warm=True) for admitted in found if admitted)
+
+    def converted(self, snapshot: Snapshot, key: AdmissionKey) -> tuple[CacheEntry, str] | None:
+        """An admission here whose conversion of these very bytes holds, and its sandbox tier.
+
+        It was asked for in the same words, made by the same converters from files of the same
+        digests, and its own files are still what they were; what is doubtful is left out.
+        """
+        if not self._has_ledger:
+            return None
+        from secureload.ledger import admissions
+
+        with self._rows() as rows:
+            found = list(admissions.converted(rows, snapshot.digest, key))
+        sources = {file.path for file in snapshot.files}
+        for admitted, tier in found:
+            made = {file.path for file in admitted.files}
+            if not all(
+                sources.issuperset(each.inputs) and made.issuperset(each.outputs)
+                for each in admitted.conversions
+            ):
+                continue
+            with suppress(IntegrityError, CacheError):
+                self._check(admitted, "changed")
+                return self._entry(admitted, warm=True), tier
+        return None
 
     def entry(self, id_prefix: str) -> CacheEntry:
         """The one admission whose id begins so; files are not checked.

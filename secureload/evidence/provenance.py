@@ -58,6 +58,7 @@ def make(
                 "confinement": artifact.confinement,
                 "ruleset": key.ruleset,
                 "notes": list(conversion.notes),
+                **({"reused": artifact.reused} if artifact.reused else {}),
             },
             "resolvedDependencies": [
                 commit,

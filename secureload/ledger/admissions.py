@@ -8,7 +8,7 @@ loaded.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -78,6 +78,33 @@ def read(rows: Rows, value: str, *, column: str = "id") -> Admitted | None:
         evidence=tuple(KeptDocument(name=n, size=size, sha256=sha) for n, size, sha in listed),
         verifier=row.verifier,
     )
+
+
+def converted(rows: Rows, snapshot: str, key: AdmissionKey) -> Iterator[tuple[Admitted, str]]:
+    """Admissions made here of the same bytes in the same way, each with its sandbox tier.
+
+    `snapshot` is the digest of all source files. The audit log has to say that it was theirs,
+    and in what confinement they were read and converted; admissions recorded before it said so
+    are left out, and so are those whose rows are not as they were written.
+    """
+    for row in rows(
+        "SELECT a.id, log.detail FROM admissions a"
+        " JOIN verdicts v ON v.id = a.verdict_id JOIN snapshots s ON s.id = v.snapshot_id"
+        " JOIN audit log ON log.sequence = a.audit_sequence"
+        " WHERE s.digest = :snapshot AND a.verifier = '' ORDER BY a.audit_sequence DESC",
+        snapshot=snapshot,
+    ):
+        try:
+            admitted = read(rows, row.id)
+            detail = msgspec.json.decode(row.detail, type=dict[str, Any])
+        except (IntegrityError, msgspec.MsgspecError):
+            continue
+        if (
+            admitted is not None
+            and detail.get("snapshot") == snapshot
+            and (admitted.key.converter, admitted.key.selection) == (key.converter, key.selection)
+        ):
+            yield admitted, str(detail.get("confinement", ""))
 
 
 def _one(found: Sequence[Any]) -> Any:

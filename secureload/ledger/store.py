@@ -77,8 +77,12 @@ def record_admission(
     at: str,
     evidence: Sequence[KeptDocument] = (),
     verifier: str = "",
+    reused: str = "",
 ) -> None:
-    """Write an admission in place of an older one of the same key, and its audit row."""
+    """Write an admission in place of an older one of the same key, and its audit row.
+
+    `reused` is the admission whose conversion this one has taken over.
+    """
     delete_admission(session, key.digest)
     verdict_id = record_decision(session, decided, at)
     content: list[KeptFile | KeptDocument] = [*files, *evidence]
@@ -115,8 +119,12 @@ def record_admission(
         "signature": decided.attestation.status.value,
         "confinement": decided.confinement,
     }
+    if decided.snapshot is not None:
+        detail["snapshot"] = decided.snapshot.digest
     if verifier:
         detail["verifier"] = verifier
+    if reused:
+        detail["reused"] = reused
     row.audit_sequence = audit.append(session, at, "admitted", row.id, detail)
     session.add(row)
     session.flush()
