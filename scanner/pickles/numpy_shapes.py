@@ -59,12 +59,12 @@ def ufunc(args: Args, allow: Allowlist) -> str | None:
         case (
             "numpy" | "numpy.core._multiarray_umath" | "numpy._core._multiarray_umath",
             str(name),
-        ) if name in _UFUNCS:
+        ) if name in UFUNCS:
             return None
     return "it is harmless with the name of a function over arrays only"
 
 
-_UFUNCS: Final = frozenset(
+UFUNCS: Final = frozenset(
     """abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conjugate cos
     cosh deg2rad degrees divide exp exp2 expm1 fabs floor floor_divide fmax fmin fmod gcd greater
     greater_equal heaviside hypot invert isfinite isinf isnan lcm less less_equal log log10 log1p
@@ -100,8 +100,16 @@ def from_buffer(args: Args, allow: Allowlist) -> str | None:
     return "it is harmless with (buffer, dtype, shape, order) only"
 
 
+_BIT_GENERATOR: Final = Global("numpy.random._pickle", "__bit_generator_ctor")
+
+
 def generator(args: Args, allow: Allowlist) -> str | None:
-    """Names of bit generators, generators already made, and their listed classes."""
+    """Names of bit generators, generators already made, and their listed classes.
+
+    numpy 1.24 to 1.26 names the function that looks the bit generator up, and calls it.
+    """
+    if len(args) == 2 and isinstance(args[0], str) and args[1] == _BIT_GENERATOR:
+        args = args[:1]
     for arg in args:
         if isinstance(arg, str) and arg.isidentifier():
             continue

@@ -112,6 +112,12 @@ _LOSSES: Final = """
     sklearn.linear_model.sgd_fast:SquaredEpsilonInsensitive,SquaredHinge,SquaredLoss
     """
 
+_COMPILED: Final = """
+    CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss
+    CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss
+    CyPinballLoss
+    """.split()  # noqa: SIM905
+
 _DISTANCES: Final = """
     sklearn.metrics._dist_metrics:BrayCurtisDistance,CanberraDistance,ChebyshevDistance
     sklearn.metrics._dist_metrics:DatasetsPair,DenseDenseDatasetsPair,DiceDistance
@@ -205,7 +211,8 @@ ENTRIES: Final = (
         Entry("is a number and a flag", call=shapes.scalars, new=shapes.scalars),
     ),
     (
-        "sklearn.utils.deprecation:DeprecationDict",
+        "sklearn.utils.deprecation:DeprecationDict "
+        "sklearn.covariance._graph_lasso:_DictWithDeprecatedKeys",
         Entry(
             "is a dict that warns when a key is read; loading reads none",
             new=shapes.nothing,
@@ -218,6 +225,22 @@ ENTRIES: Final = (
         Entry(
             "looks a function over arrays up in numpy, which an estimator keeps",
             call=numpy_shapes.ufunc,
+        ),
+    ),
+    (
+        " ".join(
+            f"{module}:{name}"
+            for module in ("numpy.core._multiarray_umath", "numpy._core._multiarray_umath")
+            for name in sorted(numpy_shapes.UFUNCS)
+        ),
+        Entry("is a function over arrays that an estimator keeps; it may not be called"),
+    ),
+    (
+        " ".join(f"sklearn._loss._loss:__pyx_unpickle_{name}" for name in _COMPILED),
+        Entry(
+            "makes an empty loss of the class that it names",
+            call=shapes.of_class(*(f"sklearn._loss._loss.{name}" for name in _COMPILED)),
+            state=shapes.any_state,
         ),
     ),
     (_FUNCTIONS, Entry("is a function over arrays that an estimator keeps; it may not be called")),

@@ -176,3 +176,32 @@ def test_older_estimators_are_made_empty_and_not_called(module: str, name: str) 
     assert verdict(cls, b")\x81}", text("a"), integer(1), b"sb") is FileVerdict.CLEAN
     assert verdict(cls, b")\x81}", text("__class__"), cls, b"sb") is not FileVerdict.CLEAN
     assert verdict(cls, text("x"), b"\x85R") is not FileVerdict.CLEAN
+
+
+RANDOM = "numpy.random._pickle"
+
+
+@pytest.mark.parametrize("name", ["__randomstate_ctor", "__generator_ctor"])
+def test_a_random_generator_is_looked_up_by_numpys_own_function(name: str) -> None:
+    own = glob(RANDOM, "__bit_generator_ctor")
+
+    assert verdict(call(RANDOM, name, text("MT19937"), own)) is FileVerdict.CLEAN
+    assert verdict(call(RANDOM, name, text("true"), glob("os", "system"))) is MALICIOUS
+    assert verdict(call(RANDOM, name, text("x"), glob("builtins", "len"))) is SUSPICIOUS
+    assert verdict(call(RANDOM, name, own, text("MT19937"))) is SUSPICIOUS
+
+
+def test_a_compiled_loss_is_made_of_its_own_class() -> None:
+    made = ("sklearn._loss._loss", "__pyx_unpickle_CyHalfBinomialLoss")
+    loss = glob("sklearn._loss._loss", "CyHalfBinomialLoss")
+
+    assert verdict(call(*made, loss, integer(222419149), b")")) is FileVerdict.CLEAN
+    assert verdict(call(*made, glob("collections", "deque"), integer(1), b")")) is SUSPICIOUS
+
+
+@pytest.mark.parametrize("name", ["log1p", "expm1", "add"])
+def test_a_function_over_arrays_may_be_kept_and_not_called(name: str) -> None:
+    kept = glob("numpy.core._multiarray_umath", name)
+
+    assert verdict(kept) is FileVerdict.CLEAN
+    assert verdict(kept, integer(1), b"\x85R") is SUSPICIOUS
