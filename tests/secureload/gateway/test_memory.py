@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import os
+import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +60,50 @@ def test_the_service_settles_before_it_serves(
     gc.set_threshold(50_000)
     server.run(parts(tmp_path), None)  # type: ignore[arg-type]
     assert seen == [(700, 10, 10)]
+
+
+COUNTED = """
+import ctypes, os, sys, tempfile, threading
+from secureload.gateway import memory
+
+memory.settle()
+meeting, done = threading.Barrier(20), threading.Barrier(21)
+library = ctypes.CDLL(None)
+library.malloc.restype = ctypes.c_void_p
+library.fopen.restype = ctypes.c_void_p
+
+def work():
+    meeting.wait()
+    library.malloc(100_000)
+    done.wait()
+
+threads = [threading.Thread(target=work) for _ in range(20)]
+for thread in threads:
+    thread.start()
+done.wait()
+with tempfile.NamedTemporaryFile() as told:
+    stream = ctypes.c_void_p(library.fopen(told.name.encode(), b"w"))
+    library.malloc_info(0, stream)
+    library.fclose(stream)
+    print(told.read().count(b"<heap nr="))
+"""
+
+
+def heaps(**environment: str) -> int:
+    """How many heaps glibc has made in a process that settled, and then had twenty threads."""
+    plain = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))}
+    command = [sys.executable, "-c", COUNTED]
+    done = subprocess.run(
+        command, env={**plain, **environment}, capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's own heaps")
+def test_threads_share_few_heaps_unless_the_environment_says_otherwise() -> None:
+    assert heaps() <= 2
+    assert heaps(MALLOC_ARENA_MAX="7") == 7
+    assert heaps(GLIBC_TUNABLES="glibc.malloc.arena_max=5") == 5
 
 
 def parts(home: Path) -> service.Services:
