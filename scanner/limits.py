@@ -54,6 +54,9 @@ class Limits:
     source_bytes: int = 2_000_000
     """Most source parsed out of one file's metadata; it takes seconds where it is dense."""
 
+    script_bytes: int = 16_000_000
+    """Most TorchScript source judged in one archive; traces of large models have a few million."""
+
     hidden_opcodes: int = 2_000_000
     """Most opcodes followed in search of pickles inside one file, and one for four of its bytes
     beside: a second or two of work."""

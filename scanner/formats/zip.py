@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from scanner.facts import CodeFact, Fact, ImportFact, MemberFact, PersistentIdFact, ProblemFact
 from scanner.findings import Where
-from scanner.formats import Format, Read, _torch_package, distcp, tar
+from scanner.formats import Format, Read, _torch_package, _torchscript, distcp, tar
 from scanner.formats._json import DuplicateKeyError, TooDeepError, load_json
 from scanner.formats._zstd import unzstd
 from scanner.formats.hidden_pickle import hidden
@@ -73,7 +73,8 @@ def _kind(directory: Directory) -> str:
         return _torch_package.NAME
     if "data.pkl" in parts:
         code = any("/code/" in f"/{name}" for name in names)
-        return "torchscript" if code or "constants.pkl" in parts else "torch-zip"
+        program = code or parts & {"constants.pkl", _torchscript.BYTECODE}
+        return "torchscript" if program else "torch-zip"
     if {"config.json", "metadata.json"} <= set(names) and any(
         name.endswith(".weights.h5") for name in names
     ):
@@ -125,7 +126,10 @@ def read(blob: Blob) -> Read:
         if member.kind == "directory" and not member.compressed_size:
             continue
         if kind in ("torch-zip", "torchscript") and _is_pickle(member.name):
-            yield from _torch_pickle(blob, member, kind, storages)
+            for fact in _torch_pickle(blob, member, kind, storages):
+                yield fact
+                if kind == "torchscript":
+                    yield from _torchscript.classes(blob, fact)
         elif package and _may_be_packaged(blob, member):
             for fact in _torch_pickle(blob, member, _torch_package.NAME, storages):
                 if isinstance(fact, ImportFact) and fact.module in own and fact.name:
@@ -134,8 +138,7 @@ def read(blob: Blob) -> Read:
                     yield fact
         else:
             rest.append(member)
-    if kind == "torchscript":
-        yield CodeFact(where=blob.where(), language="torchscript")
+    yield from _program(blob, kind, rest)
     if package:
         yield CodeFact(
             where=blob.where(), language=_torch_package.NAME, names=tuple(sorted(own)),
@@ -165,11 +168,36 @@ def read(blob: Blob) -> Read:
                 message=f"a storage of {member.compressed_size} bytes, {storages[key]} declared",
             )
         raw = in_data and name.removesuffix(".storage").isdigit()
-        script = kind == "torchscript" and "/code/" in f"/{member.name}"
+        script = kind == "torchscript" and _torchscript.module(member.name) is not None
         hint = "raw" if raw else "torchscript" if script else ""
         if package and member.name.endswith(".py"):
             hint = f"{_torch_package.HINT}:{' '.join(sorted(mentioned))}"
         yield from _member(blob, member, hint=hint)
+
+
+def _program(blob: Blob, kind: str, members: list[Member]) -> Iterator[Fact]:
+    """Yield what a TorchScript archive's program does beyond what is listed."""
+    for member in members:
+        if kind in ("torchscript", "torch-zip", "zip") and _torchscript.is_old(member.name):
+            opened = _open(blob, member)
+            if kind != "zip" or (
+                not isinstance(opened, ProblemFact) and _torchscript.describes(blob, opened[0])
+            ):
+                yield _torchscript.old(Where(member=_chain(blob, member.name)))
+    if kind != "torchscript":
+        return
+    found: list[tuple[str, memoryview]] = []
+    for member in members:
+        source = _torchscript.module(member.name) is not None
+        if source or member.name.rpartition("/")[2].lower() == _torchscript.BYTECODE:
+            opened = _open(blob, member)
+            if isinstance(opened, ProblemFact):
+                continue  # told where the member is read
+            if source:
+                found.append((member.name, opened[0]))
+            else:
+                yield from _torchscript.instructions(blob.inner(opened[0], member.name), opened[0])
+    yield from _torchscript.sources(blob, found)
 
 
 def _outside(blob: Blob, directory: Directory) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ def _read(file: Opened, data: mmap.mmap) -> Weights:
     pickle = pickles[0]
     prefix = pickle.name.removesuffix(_PICKLE)
     members = {m.name.removeprefix(prefix): m for m in directory.members if m.name != prefix}
-    if "constants.pkl" in members:
+    programs = ("constants.pkl", "bytecode.pkl")
+    if any(name.lower() in programs or name.lower().startswith("code/") for name in members):
         raise ConversionError(
             f"{file.name} is a TorchScript program, not a checkpoint",
             hint="its weights cannot be told from its code; ask for a state dict",

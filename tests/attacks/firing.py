@@ -53,6 +53,20 @@ def _torch(path: str) -> None:
     torch.load(path, weights_only=False)
 
 
+def _torchscript(path: str) -> None:
+    """Load the archive and call the model; setting it up may act already."""
+    import torch
+
+    torch.jit.load(path)(torch.ones(2))
+
+
+def _torchscript_mobile(path: str) -> None:
+    import torch
+    from torch.jit.mobile import _load_for_lite_interpreter
+
+    _load_for_lite_interpreter(path)(torch.ones(2))
+
+
 def _numpy(path: str) -> None:
     import numpy
 
@@ -156,6 +170,8 @@ LOADERS: dict[str, Callable[[str], None]] = {
     "pickle-all": _all,
     "pickle-buffers": lambda path: pickle.loads(Path(path).read_bytes(), buffers=[b""] * 9),
     "torch": _torch,
+    "torchscript": _torchscript,
+    "torchscript-mobile": _torchscript_mobile,
     "numpy": _numpy,
     "joblib": _joblib,
     "gzip": _opened("gzip"),
@@ -287,7 +303,7 @@ def main(plan: str, result: str) -> None:
     everything = json.loads(Path(plan).read_text())
     small, large = [], []
     for one in everything:
-        heavy = one["loader"] in ("torch", "numpy", "archive")
+        heavy = one["loader"].startswith(("torch", "numpy", "archive"))
         heavy = heavy or bool(_HEAVY.search(Path(one["path"]).read_bytes()))
         (large if heavy else small).append(one)
     results = fire(small, _scratch("small"))

@@ -72,6 +72,7 @@ FLOORS: dict[str, int] = {
     "on-trust": 0,
     "misnamed": 0,
     "tool-file": 0,
+    "torchscript": 33,
 }
 
 _ORDER = (FileVerdict.CLEAN, FileVerdict.SUSPICIOUS, FileVerdict.ERROR, FileVerdict.MALICIOUS)

@@ -275,6 +275,7 @@ def corpus() -> tuple[Technique, ...]:
         attack_repository,
         attack_stdlib,
         attack_tools,
+        attack_torchscript,
         attack_variations,
     )
 
@@ -289,6 +290,7 @@ def corpus() -> tuple[Technique, ...]:
             attack_repository,
             attack_tools,
             attack_variations,
+            attack_torchscript,
         )
         for one in table.techniques()
     ]

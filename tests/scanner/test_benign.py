@@ -272,8 +272,8 @@ def test_whole_repositories(folder: str) -> None:
     assert dirty(scan([FIXTURES / folder])) == {}
 
 
-REFUSED = {"torchscript", "whole_module"}
-"""Of the odd files, those that hold a program or a class to be run."""
+REFUSED = {"whole_module"}
+"""Of the odd files, those that hold a class to be run."""
 
 
 def test_torchs_odd_files() -> None:

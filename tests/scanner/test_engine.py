@@ -31,9 +31,8 @@ def benign() -> scanner.Report:
 
 
 def test_every_ordinary_checkpoint_is_clean(benign: scanner.Report) -> None:
-    # Code, and only code, is not: the archive that torch.jit wrote.
     bad = {file.path for file in benign if file.verdict is not FileVerdict.CLEAN}
-    assert bad == {"torch-oddities/torchscript.zip.bin"}
+    assert bad == set()
     assert len(benign.files) == sum(path.is_file() for path in FIXTURES.rglob("*"))
 
 
