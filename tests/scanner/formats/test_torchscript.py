@@ -59,7 +59,7 @@ class Pair(NamedTuple):
 
 @torch.jit.interface
 class Step(nn.Module):
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002
         pass
 
 
