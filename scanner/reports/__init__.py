@@ -44,7 +44,22 @@ class Output:
 def outputs() -> Mapping[str, Output]:
     """Return every output of this folder by name."""
     found = [importlib.import_module(f"{__name__}.{name}").OUTPUT for name in names(__path__)]
-    return {output.name: output for output in sorted(found, key=lambda output: output.name)}
+    return {known.name: known for known in sorted(found, key=lambda known: known.name)}
+
+
+@cache
+def output(form: str) -> Output:
+    """Return the output of this name.
+
+    Raises:
+        KeyError: There is no such output.
+    """
+    # Only this one is imported: the XML of JUnit alone costs more than a small scan.
+    if form not in names(__path__):
+        raise KeyError(form)
+    found = importlib.import_module(f"{__name__}.{form}").OUTPUT
+    assert isinstance(found, Output)
+    return found
 
 
 def render(report: Report, form: str, context: Context | None = None) -> str:
@@ -53,11 +68,7 @@ def render(report: Report, form: str, context: Context | None = None) -> str:
     Raises:
         KeyError: There is no such output.
     """
-    # Only this one is imported: the XML of JUnit alone costs more than a small scan.
-    if form not in names(__path__):
-        raise KeyError(form)
-    output: Output = importlib.import_module(f"{__name__}.{form}").OUTPUT
-    return output.render(report, context or Context())
+    return output(form).render(report, context or Context())
 
 
 def shown(text: str) -> str:

@@ -63,6 +63,7 @@ def scan_paths(
 
         # A waiver is bound to a file's digest, so large files are measured where there is one.
         digest = digest or bool(policy.waivers)
+        _get_ready(format_)
         report, tier = _scan(paths, policy, include, exclude, jobs, digest, tell)
     if any(file.findings for file in report):
         from secureload.cli.suppress import named
@@ -92,6 +93,14 @@ def scan_paths(
     return exit_code(judgement.decision)
 
 
+def _get_ready(format_: str) -> None:
+    """Do what the end will ask for while the worker that was begun gets ready."""
+    from scanner import reports, ruleset
+
+    ruleset()
+    reports.output(format_)
+
+
 def _scan(
     paths: tuple[str, ...],
     policy: Policy | CompiledPolicy,
@@ -102,13 +111,12 @@ def _scan(
     tell: Callable[[FileResult], None],
 ) -> tuple[Report, Tier]:
     """Scan in confined workers; say the loosest tier of them too."""
-    from scanner import ruleset, scan
+    from scanner import scan
     from scanner.frozen import replace
     from secureload import sandbox
     from secureload.flow import Source
     from secureload.policy import scan_options
 
-    ruleset()  # the report will name it; found while the worker that was begun gets ready
     options = scan_options(policy.topics(Source(kind="local", location="")))
     named = [path for path in paths if path != "-"]
     with sandbox.forked(jobs=jobs or _jobs(named)) as confined:

@@ -14,6 +14,7 @@ from scanner.frozen import dataclass
 from scanner.patterns import pattern
 from scanner.walk import Found
 from secureload.sandbox.limits import Limits
+from secureload.sandbox.typed import learn
 from secureload.sandbox.wire import LostError
 from secureload.sandbox.worker import Worker, WorkerLostError
 
@@ -64,7 +65,8 @@ def examine(
                     continue
                 until = time.monotonic() + limits.silence(size)
                 busy[worker.fileno()] = _Busy(worker=worker, item=item, size=size, until=until)
-            ruleset()  # the report will name it; found once, while the workers read
+            ruleset()  # the report will name it; found once, while the workers read,
+            learn(FileResult)  # as is how their answers are made
             for one in _spoken(busy):
                 try:
                     result = _answer(one)

@@ -26,6 +26,11 @@ def fit(value: object, type_: type[_T]) -> _T:
     return cast("_T", _maker(cast("Any", type_))(value))
 
 
+def learn(type_: Any) -> None:
+    """Find out how a type is made, while there is nothing else to do."""
+    _maker(type_)
+
+
 @cache
 def _maker(type_: Any) -> _Make:
     """The function that makes a value of JSON into a type, or raises `ValueError`."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from secureload.sandbox.explaining import Explained
 
 _LOOSEST_FIRST = tuple(Tier)
+_IMPORTING = 2
+"""Workers that import the scanner each for itself sooner than this process does it for all."""
 
 Made = tuple[tuple["ArtifactFile", ...], tuple["Conversion", ...]]
 Advance = Callable[[int], None]
@@ -64,7 +66,7 @@ class Sandbox:
             self._tiers.add(Tier.NONE)
             # The second reading is a stranger's code: not in a process that is not confined.
             return (engine.examine(item, replace(options, second="never")) for item in found)
-        if self._jobs > 1 or not _compiled():
+        if self._jobs > _IMPORTING or not _compiled():
             engine.prepare()  # once here, not once in each worker; and workers cannot keep bytecode
         sizes = [Path(item.path).lstat().st_size for item in found if item.kind == "file"]
         job = Scanning(
