@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from scanner.facts import CodeFact
 from scanner.formats import Format, Read
+from scanner.formats import _versions as versions
 from scanner.formats._text import first_word, is_legacy_text, is_text
 from scanner.formats._torch_package import HINT
 from scanner.patterns import pattern
@@ -166,7 +167,10 @@ def _called(tree: ast.Module, nodes: Sequence[ast.AST], mentioned: frozenset[str
             if isinstance(node.func, ast.Lambda):
                 pending.append(node.func.body)
             name = dotted(node.func, aliases)
-            if name and not _is_import(name, node):
+            asked = versions.asked(name, node)
+            if asked:
+                yield f"`{asked}`"
+            elif name and not _is_import(name, node):
                 yield name
             local = name.rpartition(".")[2]
             if local in functions and local not in entered:

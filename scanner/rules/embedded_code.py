@@ -56,16 +56,23 @@ _ACTS = frozenset(
 """Effects by which a name that a file gives, and its loader looks up, is dangerous."""
 _FAMILIES = ("os.exec", "os.spawn", "os.posix_spawn", "posix.", "code.", "importlib.")
 """Prefixes of which every name counts."""
-_LOOKS_UP = frozenset(
-    {"importlib.metadata.version", "importlib.util.find_spec", "importlib.resources.files"}
+_HARMLESS = frozenset(
+    """importlib.metadata.version importlib.metadata.distribution
+    importlib.metadata.packages_distributions importlib.util.find_spec
+    importlib.resources.files importlib.invalidate_caches
+    socket.gethostname requests.Session httpx.Timeout httpx.Limits urllib.request.Request
+    ctypes.sizeof ctypes.POINTER ctypes.c_int ctypes.c_long ctypes.c_size_t ctypes.c_float
+    ctypes.c_double ctypes.c_char_p ctypes.c_void_p""".split()  # noqa: SIM905
 )
-"""Of those, what says whether a library is there, and imports nothing of its own choice."""
+"""Of those, what says whether a library is there, names a type, or waits to be used."""
 
 
 def dangerous(name: str) -> bool:
     """Whether a dotted name starts processes, talks to the network or runs more code."""
+    if name in _HARMLESS:
+        return False
     if name.startswith(_FAMILIES):
-        return name not in _LOOKS_UP
+        return True
     parts = name.split(".")
     return any(".".join(parts[:count]) in _DANGEROUS for count in range(1, len(parts) + 1))
 
