@@ -18,6 +18,7 @@ from scanner.findings import Where
 from scanner.frozen import dataclass
 from scanner.limits import LIMITS, Limits
 from scanner.merge import merged
+from scanner.names import hides
 from scanner.reader import Blob, Budget, FileBytes
 from scanner.report import FileResult, Report, Status
 from scanner.walk import Beside, Found, kind_of, matches, unique, walk
@@ -258,19 +259,8 @@ def _result(shown: str, view: memoryview, options: Options, folder: str | None) 
 
 
 def _name_facts(blob: Blob) -> Iterator[ProblemFact]:
-    if blob.path.isascii():
-        odd = not blob.path.isprintable()
-    else:
-        import unicodedata
-
-        # Joiners belong to some scripts and to emoji; other format characters only hide.
-        odd = any(
-            unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-            for char in blob.path
-            if char not in "\u200c\u200d"
-        )
-    ends = any(part != part.strip() or part.rstrip(".") != part for part in blob.path.split("/"))
-    if odd or ends or "\\" in blob.path:
+    dots = any(part.rstrip(".") != part for part in blob.path.split("/"))
+    if hides(blob.path) or dots or "\\" in blob.path:
         yield blob.problem("odd-name", "the file's name does not show as it is stored")
 
 

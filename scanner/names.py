@@ -18,4 +18,22 @@ def name_problem(name: str) -> str | None:
         return "the name climbs out of the archive"
     if "\\" in name:
         return "the name contains a backslash, which some readers take for a folder"
+    if hides(name):
+        return "the name does not show as it is stored"
     return None
+
+
+def hides(path: str) -> bool:
+    """Whether a path has characters that do not show, or blanks at the ends of its parts."""
+    if path.isascii():
+        odd = not path.isprintable()
+    else:
+        import unicodedata
+
+        # Joiners belong to some scripts and to emoji; other format characters only hide.
+        odd = any(
+            unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+            for char in path
+            if char not in "\u200c\u200d"
+        )
+    return odd or any(part != part.strip() for part in path.split("/"))

@@ -9,7 +9,9 @@ tables show. What each says is told by its text.
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 
 from tests.builders.gadgets import Technique
@@ -393,6 +395,18 @@ def techniques() -> Iterator[Technique]:
         ):
             name = f"auto_map in {file}, {'deep' if 'x' in said else 'at the top'}"
             yield _technique("configuration", name, json.dumps(said).encode(), file)
+    for member in (
+        "x\u202etxt.exe",
+        "a\u200b.txt",
+        "\ufeffa.txt",
+        "a\u00ad.txt",
+        "a.txt ",
+        " a/b.txt",
+    ):
+        held = io.BytesIO()
+        with zipfile.ZipFile(held, "w") as made:
+            made.writestr(zipfile.ZipInfo(member), b"hello")
+        yield _technique("misnamed", f"member of a zip, {member!a}", held.getvalue(), "model.zip")
     for operation in _OPERATIONS:
         node = chunk(1, "serving") + chunk(2, operation)
         function = chunk(2, chunk(1, chunk(1, chunk(1, "f")) + chunk(3, node)))

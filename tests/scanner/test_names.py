@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.names import name_problem
+from scanner.names import hides, name_problem
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,20 @@ def test_stays_quiet(name: str) -> None:
 )
 def test_says_what_is_wrong(name: str, said: str) -> None:
     assert said in (name_problem(name) or "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x\u202etxt.exe", "a\u200b.txt", "\ufeffa", "a\u00ad.txt", "x.txt ", " a/b", "a /b"],
+)
+def test_names_that_do_not_show_are_told(name: str) -> None:
+    assert hides(name)
+    assert "does not show" in (name_problem(name) or "")
+
+
+@pytest.mark.parametrize(
+    "name", ["./a", "a/./b", "模型.bin", "mod\u00e8le.bin", "a b.txt", ".hidden", "نموذج.bin"]
+)
+def test_names_of_any_script_show(name: str) -> None:
+    assert not hides(name)
+    assert name_problem(name) is None
