@@ -45,6 +45,12 @@ def problems(blob: Blob, labels: list[str]) -> Iterator[ProblemFact]:
         )
     elif promises_weights(blob.name):
         yield from _misnamed(blob, labels)
+    elif labels == ["markup"] and blob.name.lower().endswith((".json", ".ipynb", ".model")):
+        yield blob.problem(
+            "malformed",
+            f"{_NEVER['markup']} where the name promises data; a download that failed leaves "
+            "such a file",
+        )
     if blob.name.endswith(".index.json"):
         yield from _absent(blob)
 

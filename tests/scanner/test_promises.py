@@ -42,6 +42,11 @@ def test_what_a_failed_download_leaves_is_told(name: str) -> None:
     assert "zeros alone" in said(bytes(5000), name)
 
 
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.model", "x.ipynb"])
+def test_a_page_is_no_data(name: str) -> None:
+    assert "a page of HTML or XML" in said(PAGE, name)
+
+
 @pytest.mark.parametrize("name", ["x.bin", "x.ckpt"])
 def test_a_picture_is_no_weights(name: str) -> None:
     assert "a picture" in said(PICTURE, name)
