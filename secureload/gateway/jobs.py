@@ -197,8 +197,9 @@ class WorkerPool:
             action(session)
 
 
-_KEPT = 600.0
-"""Seconds for which the outcome of a job stays in memory; the ledger keeps it."""
+_KEPT = 30.0
+"""Seconds for which the outcome of a job stays in memory, a report with it: whoever asked for it
+waits already, and the ledger keeps it for others."""
 
 
 def record(ticket: Ticket) -> JobRecord:

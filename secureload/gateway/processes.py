@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +47,10 @@ class Running:
     def stop(self, how: str = "terminate") -> None:
         """Tell it to end, or `kill` it."""
         self.stopped = True
-        if self.process is not None:
-            getattr(self.process, how)()
+        process = self.process
+        if process is not None:
+            with suppress(ValueError):  # it has ended in the meantime, and was closed
+                getattr(process, how)()
 
 
 class Processes:
@@ -87,6 +90,9 @@ class Processes:
         finally:
             reader.close()
             _end(process)
+            # How a job ended is remembered for a while; the pipes to its process need not be.
+            running.process = None
+            process.close()
 
     def _listen(self, running: Running, process: Any, reader: Any) -> Outcome:
         deadline = time.monotonic() + self._seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -94,6 +95,30 @@ def test_a_worker_that_dies_is_a_failed_job_and_the_next_is_fine(slow: Slow) -> 
 def slow_worker(pid: int) -> bool:
     """Not multiprocessing's own tracker of resources, which has no work of ours."""
     return "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text()
+
+
+def test_a_job_that_has_ended_holds_no_pipe(slow: Slow) -> None:
+    slow.go_on.set()
+    process = slow.service.process
+    assert process is not None
+
+    def pipes() -> int:
+        found = 0
+        for link in Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed in the meantime
+                found += str(link.readlink()).startswith("pipe:")
+        return found
+
+    def admit(name: str) -> None:
+        job = post(slow.service, "/admissions", {"repository": name, "wait": 120}).json
+        assert job["state"] == "admitted"
+
+    admit("org/model")
+    before = pipes()
+    admit("org/other")
+    PublishedRepo(slow.hub.root, "org/third").commit(models.safe())
+    admit("org/third")
+    assert pipes() == before
 
 
 def test_who_has_to_wait_is_told_when_to_ask_again(slow: Slow) -> None:
