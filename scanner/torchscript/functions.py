@@ -25,6 +25,8 @@ from scanner.torchscript.source import (
 _CASTS = frozenset({"annotate", "unchecked_cast"})
 _CONVERTS = frozenset({"int", "float", "bool", "complex", "print"})
 _SPAWNS = frozenset({"fork", "awaitable"})
+_MOST_LOOKED = 1_000_000
+"""Values and classes looked at in one archive: a second or two; large models take thousands."""
 _ELEMENT = {"List": 0, "Dict": 1, "Future": 0, "Await": 0}
 
 
@@ -314,8 +316,16 @@ class Function:
 
     def _named(self, name: str) -> list[ast.FunctionDef]:
         """The methods of this name, of whatever class."""
+        if self._is_enough(len(self.known.classes)):
+            self.repeats = True
+            return []
         every = self.known.classes.values()
         return [held.methods[name] for held in every if name in held.methods]
+
+    def _is_enough(self, more: int) -> bool:
+        """Whether so much was looked at that the rest counts as not told."""
+        self.known.looked[0] += more
+        return self.known.looked[0] > _MOST_LOOKED
 
     def type_of(self, node: ast.expr | None) -> ast.expr | None:
         """The declared type of an expression, None where nothing tells it."""
@@ -354,6 +364,8 @@ class Function:
         try:
             found: dict[str, ast.expr] = {}
             for value, typed in self.bound.get(name, ()):
+                if self._is_enough(1):
+                    return None
                 if isinstance(value, ast.Name) and value.id in self._open and not typed:
                     continue
                 kind = value if typed else self.type_of(value)

@@ -65,6 +65,9 @@ class Declared:
     computed: list[ast.expr] = field(default_factory=list)
     """Values of attributes that are not written out: torch evaluates them while loading."""
 
+    looked: list[int] = field(default_factory=lambda: [0])
+    """How much was looked at to tell the types of objects, in all functions together."""
+
     def knows(self, name: str) -> bool:
         """Whether a dotted name is declared, or a member of a declared enumeration."""
         if name in self.classes or name in self.functions:
