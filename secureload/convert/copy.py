@@ -23,6 +23,7 @@ from blake3 import blake3
 
 from scanner.frozen import dataclass
 from secureload.convert.crc import crc32
+from secureload.convert.strides import Strides
 from secureload.convert.writeback import Writeback
 from secureload.errors import ConversionError
 
@@ -36,9 +37,6 @@ WINDOW = 1 << 20
 
 _WINDOWS = 6
 """Buffers in flight: six MiB in all, whatever the model's size."""
-
-_WRITTEN = 256 << 10
-"""Bytes written at a time: the kernel finds pages for more at once only with effort."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,7 +198,7 @@ def transfer(
     checked = _Spans([(record.begin, record.end, crc) for record, crc in sums])
     measuring = any(piece.measured for piece in pieces)
     targets = {piece.target for piece in pieces if piece.target is not None}
-    ring = _ring()
+    ring, strides = _ring(), Strides()
     with _Lanes() as lanes:
         writeback = Writeback(targets)
         # One thread for both: each is faster than the copy, and they share a cache.
@@ -228,7 +226,7 @@ def transfer(
                     complete.put([(total, view)])
                 for piece, low, _, part in found:
                     if piece.target is not None:
-                        write_all(piece.target, part, piece.at + low - piece.begin)
+                        strides.write(piece.target, part, piece.at + low - piece.begin)
                         writeback.wrote(len(part))
                 if progress is not None:
                     progress(end - begin)
@@ -300,14 +298,6 @@ def _read_into(source: int, name: str, view: memoryview, offset: int) -> None:
                 hint="the file is truncated or still being written; fetch it again",
             )
         filled += count
-
-
-def write_all(target: int, data: memoryview | bytes, offset: int) -> None:
-    """Write all of `data` at `offset`; a full disk raises OSError."""
-    view = memoryview(data)
-    written = 0
-    while written < len(view):
-        written += os.pwrite(target, view[written : written + _WRITTEN], offset + written)
 
 
 def _ring() -> list[memoryview]:

@@ -24,7 +24,7 @@ from secureload.convert import (
     torch_zip,
 )
 from secureload.convert.configs import scrub
-from secureload.convert.copy import Piece, Progress, created, transfer, write_all
+from secureload.convert.copy import Piece, Progress, created, transfer
 from secureload.convert.frameworks import ARCHITECTURES
 from secureload.convert.pack import Packed, Source, pack
 from secureload.convert.plan import (
@@ -45,6 +45,7 @@ from secureload.convert.shards import (
     values_json,
     values_path,
 )
+from secureload.convert.strides import write_all
 from secureload.convert.weights import Converter, Opened
 from secureload.errors import ConversionError, IntegrityError
 from secureload.flow import ArtifactFile, Conversion

@@ -17,8 +17,9 @@ from blake3 import blake3
 
 from scanner.frozen import dataclass, field
 from scanner.limits import LIMITS
-from secureload.convert.copy import Measured, Piece, Progress, created, transfer, write_all
+from secureload.convert.copy import Measured, Piece, Progress, created, transfer
 from secureload.convert.gather import gather
+from secureload.convert.strides import write_all
 from secureload.convert.weights import Opened, Tensor, Weights
 from secureload.convert.writer import Layout, Slot, lay_out
 from secureload.errors import ConversionError, IntegrityError
