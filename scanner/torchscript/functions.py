@@ -45,6 +45,8 @@ class Function:
         self.repeats = False
         self._types: dict[int, ast.expr | None] = {}
         self._open: set[str] = set()
+        self._aliases: dict[str, ast.FunctionDef | None] = {}
+        """Filled once all that variables are given is noted."""
 
     def objections(self) -> Iterator[ObjectionError]:
         """Judge it; yield what is not admitted."""
@@ -173,11 +175,15 @@ class Function:
 
     def _alias(self, name: str) -> ast.FunctionDef | None:
         """The function that a variable stands for, where it is given nothing else."""
+        if name in self._aliases:
+            return self._aliases[name]
         given = self.bound.get(name, ())
         called = {
             dotted(value) if value is not None and not typed else "" for value, typed in given
         }
-        return self.known.functions.get(called.pop()) if len(called) == 1 else None
+        found = self.known.functions.get(called.pop()) if len(called) == 1 else None
+        self._aliases[name] = found
+        return found
 
     def expression(self, root: ast.expr) -> Iterator[ObjectionError]:
         """Yield what in an expression is not admitted."""
