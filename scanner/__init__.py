@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scanner.engine import ruleset, scan, scan_bytes, scan_file
     from scanner.findings import Confidence, Finding, Severity, Where
-    from scanner.report import FileResult, FileVerdict, Report, Status
+    from scanner.report import PICKLED, FileResult, FileVerdict, Report, Status
 
 __all__ = [
+    "PICKLED",
     "Confidence",
     "FileResult",
     "FileVerdict",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "PICKLED": "scanner.report",
     "Confidence": "scanner.findings",
     "FileResult": "scanner.report",
     "FileVerdict": "scanner.report",

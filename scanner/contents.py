@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from scanner import promises
 from scanner.facts import Fact, ProblemFact
 from scanner.findings import Severity
-from scanner.formats import recognised
+from scanner.formats import Format, recognised
 from scanner.reader import Blob
+from scanner.report import PICKLED
 from scanner.rules import judge
 
 
@@ -17,10 +18,11 @@ def read(top: Blob, facts: list[Fact]) -> list[str]:
     labels: list[str] = []
     stack: list[tuple[Blob, Iterator[Fact | Blob]]] = []
     most = top.limits.findings * 100
+    inside: dict[str, Blob] = {}
     try:
         for form in recognised(top):
             if not form.aspect:
-                labels.append(form.label(top) if form.label else form.name)
+                labels.append(_label(form, top))
             stack.append((top, form.read(top)))
     except Exception as error:
         facts.append(_stumbled(top, error))
@@ -41,12 +43,19 @@ def read(top: Blob, facts: list[Fact]) -> list[str]:
             stack.pop()
         elif isinstance(item, Blob):
             try:
-                stack.extend(_enter(item, facts))
+                stack.extend(_enter(item, facts, inside))
             except Exception as error:
                 facts.append(_stumbled(item, error))
         else:
             _note(top, facts, item, most)
+    if not any(label.startswith((*PICKLED, "torch", "pt2")) for label in labels):
+        for label, blob in sorted(inside.items()):  # once a file, however many members are some
+            facts.append(blob.problem("pickle-inside", f"holds a pickle ({label})"))
     return labels
+
+
+def _label(form: Format, blob: Blob) -> str:
+    return form.label(blob) if form.label else form.name
 
 
 def _stumbled(blob: Blob, error: Exception) -> ProblemFact:
@@ -71,7 +80,9 @@ def _note(top: Blob, facts: list[Fact], fact: Fact, most: int) -> None:
         facts.append(fact)
 
 
-def _enter(blob: Blob, facts: list[Fact]) -> Iterator[tuple[Blob, Iterator[Fact | Blob]]]:
+def _enter(
+    blob: Blob, facts: list[Fact], inside: dict[str, Blob]
+) -> Iterator[tuple[Blob, Iterator[Fact | Blob]]]:
     if not len(blob.data):
         return
     most = blob.limits.findings * 100
@@ -93,5 +104,8 @@ def _enter(blob: Blob, facts: list[Fact]) -> Iterator[tuple[Blob, Iterator[Fact 
     if len(whole) > 1:
         names = ", ".join(sorted(form.name for form in whole))
         facts.append(blob.problem("polyglot", f"several formats in one member: {names}"))
+    for form in whole:
+        if (label := _label(form, blob)).startswith(PICKLED):
+            inside.setdefault(label, blob)
     for form in known:
         yield blob, form.read(blob)

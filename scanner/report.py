@@ -8,6 +8,12 @@ from collections.abc import Iterator
 from scanner.findings import Finding, Severity
 from scanner.frozen import dataclass
 
+PICKLED = (
+    "pickle", "torch-zip", "torch-legacy", "torch-tar", "torchscript", "torch-distributed",
+    "torch-package", "joblib", "dill",
+)  # fmt: skip
+"""Formats, by the beginning of their name, that are pickles or carry the one that builds them."""
+
 
 class Status(enum.Enum):
     """How far a file was read. Only `EXAMINED` can lead to yes."""

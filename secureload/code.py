@@ -1,7 +1,8 @@
 """A repository's Python as one set: the digest a policy approves, and what names the code.
 
 The digest is SHA-256 over the sorted lines `<sha256> <size> <path>` of every `.py` file, so
-that a changed, added or removed file makes another set.
+that a changed, added or removed file makes another set. Of a Space it is over every file:
+its page, its requirements and the settings in its card make the program as its Python does.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from secureload.errors import IntegrityError
-from secureload.flow import ArtifactFile, CodeSet, Snapshot, digest_of
+from secureload.flow import ArtifactFile, CodeSet, Snapshot, Source, digest_of
 
 MANIFEST = "secureload-code.json"
 """The file of an admitted folder that says which code was approved, and what names it."""
@@ -26,7 +27,7 @@ def code_of(snapshot: Snapshot) -> CodeSet | None:
     files = tuple(
         ArtifactFile(path=file.path, size=file.size, sha256=file.sha256)
         for file in sorted(snapshot.files, key=lambda file: file.path)
-        if file.path.endswith(".py")
+        if is_code(file.path, snapshot.listing.source)
     )
     if not files:
         return None
@@ -35,6 +36,11 @@ def code_of(snapshot: Snapshot) -> CodeSet | None:
     astray = tuple(sorted({text for text in _references(names) if not _is_local(text, there)}))
     digest = digest_of((file.sha256, file.size, file.path) for file in files)
     return CodeSet(digest=f"sha256:{digest}", files=files, names=names, astray=astray)
+
+
+def is_code(path: str, source: Source) -> bool:
+    """Whether a file belongs to what is approved as the code of this source."""
+    return path.endswith(".py") or source.repo_type == "space"
 
 
 def manifest(code: CodeSet) -> bytes:

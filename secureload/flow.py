@@ -147,19 +147,33 @@ class Need:
     """What the caller wants out of a repository.
 
     `purpose` is `model` (weights and all that goes with them), `processor` (configuration,
-    tokenizer, processor: no weights) or `everything`. `subfolder` and `variant` are as in
-    `from_pretrained`, and the variant `*` means all that there are. `framework` asks for the
-    weights that TensorFlow or Flax wrote, even where there are PyTorch's. `files` names single
-    files, by path, and then only those are needed. `code`: the repository's own Python as
-    well, which is to run.
+    tokenizer, processor: no weights), `data` (all but programs) or `everything`. `subfolder`
+    and `variant` are as in `from_pretrained`, and the variant `*` means all that there are.
+    `framework` asks for the weights that TensorFlow or Flax wrote, even where there are
+    PyTorch's. `files` names single files, by path, and then only those are needed. `code`:
+    the repository's own Python as well, which is to run.
     """
 
-    purpose: Literal["model", "processor", "everything"] = "model"
+    purpose: Literal["model", "processor", "data", "everything"] = "model"
     subfolder: str = ""
     variant: str | None = None
     framework: Literal["", "tensorflow", "flax"] = ""
     files: tuple[str, ...] = ()
     code: bool = False
+
+    def of(self, source: Source) -> Need:
+        """The same need of this source: no library says what to load of a dataset or a Space.
+
+        A Space is a program, so that nothing of it is wanted without its code.
+        """
+        if source.repo_type == "model":
+            return self
+        return Need(
+            purpose="everything" if self.purpose == "everything" else "data",
+            subfolder=self.subfolder,
+            files=self.files,
+            code=self.code or source.repo_type == "space",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -474,6 +488,8 @@ class Artifact:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeSet:
     """A repository's Python: every `.py` file, and one digest over them all (`sha256:...`).
+
+    Of a Space it is every file: requirements, pages and settings make the program too.
 
     `names` is what each configuration's `auto_map` says, by the configuration's path;
     `astray` are the references in it that name no module among these files.

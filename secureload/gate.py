@@ -58,6 +58,7 @@ class Gate(Surroundings):
             SecureloadError: no decision was reached; the message has a hint.
         """
         listing = None
+        need = need.of(source)
         commit = history.commit_without_asking(self, source)
         if commit is None:
             listing = history.resolve(self, source)
@@ -138,8 +139,14 @@ class Gate(Surroundings):
 
         with self.cache.work() as work:
             listing = history.resolve(self, source)
+            need = Need(purpose="processor", code=True).of(source)
+            if source.repo_type == "dataset":  # whose data may be as large as it likes
+                paths = tuple(one.path for one in listing.claims if code.is_code(one.path, source))
+                if not paths:
+                    return None
+                need = Need(files=paths)
             try:
-                wanted = selection.select(listing, Need(purpose="processor", code=True))
+                wanted = selection.select(listing, need)
             except NothingNeededError:
                 return None
             attestation = fetching.attest(self, listing, work)
@@ -176,6 +183,7 @@ class Gate(Surroundings):
 
     def key(self, source: Source, commit: str, need: Need) -> AdmissionKey:
         """What an admission of this commit depends on; its digest is the admission's id."""
+        need = need.of(source)
         wanted = (
             need.purpose,
             need.subfolder,
@@ -184,6 +192,7 @@ class Gate(Surroundings):
             str(versions.SELECTION),
             *((need.framework,) if need.framework else ()),
             *(("code",) if need.code else ()),
+            *((source.repo_type,) if source.repo_type != "model" else ()),
             *(f"file:{name}" for name in need.files),
         )
         return AdmissionKey(

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from secureload import history, policy
-from secureload.convert.configs import MENDS
+from secureload.code import is_code
+from secureload.convert import mends
 from secureload.flow import (
     ArtifactFile,
     Attestation,
@@ -62,8 +63,9 @@ def again(old: Decision, by: Policy, trust: TrustRoots, *, now: datetime, signin
     code = _code(old)
     verdict, _ = policy.decide(
         old.verdict.subject, listing, attestation, old.snapshot, old.report, by,
-        mended=MENDS, confined=Tier(old.confinement).full, remote_code_requested=code is not None,
-        code=code, approved_code=policy.approved_code(topics, listing.source.repository),
+        mended=mends(listing.source), confined=Tier(old.confinement).full,
+        remote_code_requested=code is not None, code=code,
+        approved_code=policy.approved_code(topics, listing.source.repository),
         signing=signing, circumstances=replace(old.circumstances, now=now), today=now.date(),
     )  # fmt: skip
     return Replay(verdict=verdict, unknown=(*strangers, *_unknown(old, topics)))
@@ -110,7 +112,7 @@ def _code(old: Decision) -> CodeSet | None:
     files = tuple(
         ArtifactFile(path=file.path, size=file.size, sha256=file.sha256)
         for file in old.snapshot.files
-        if file.path.endswith(".py")
+        if is_code(file.path, old.listing.source)
     )
     digest = digest_of((file.sha256, file.size, file.path) for file in files)
     return CodeSet(digest=f"sha256:{digest}", files=files, names={})

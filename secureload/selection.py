@@ -1,5 +1,7 @@
 """Choose, from names alone, the files a library will need.
 
+Of a dataset that is all of them but programs, for no library says what it will read.
+
 Configuration, tokenizer and processor files always; of the weights, the one set that
 transformers would pick, safetensors before the legacy formats; never what only training,
 another runtime or a human reader uses.
@@ -99,6 +101,8 @@ def select(listing: Listing, need: Need, *, scope: Scope = "needed") -> Selectio
         raise _nothing(names, need, listing)
     if need.files:
         return _exactly(names, need, listing)
+    if need.purpose == "data" and scope != "all":
+        return _data(names, need, listing)
     if scope == "all" or need.purpose == "everything" or _is_one_file(listing):
         return Selection(paths=tuple(names), purpose=need.purpose)
     folder = need.subfolder.strip("/")
@@ -117,6 +121,27 @@ def select(listing: Listing, need: Need, *, scope: Scope = "needed") -> Selectio
     return Selection(paths=chosen, left=left, purpose=need.purpose)
 
 
+def _data(names: list[str], need: Need, listing: Listing) -> Selection:
+    """Every file but programs; of a Space, which is one, every file."""
+    folder = need.subfolder.strip("/")
+    whole = listing.source.repo_type == "space"
+    left = {}
+    for name in names:
+        if folder and not name.startswith(f"{folder}/"):
+            left[name] = "is outside the subfolder"
+        elif name.lower().endswith(_CODE) and not (whole or (need.code and name.endswith(".py"))):
+            left[name] = "is program code"
+    chosen = tuple(name for name in names if name not in left)
+    if folder and not any(name.startswith(f"{folder}/") for name in names):
+        raise NotFoundError(
+            f"{listing.source} has no files in the subfolder {folder!r}",
+            hint="check `subfolder=` against the files of the dataset",
+        )
+    if not chosen:
+        raise _nothing(names, need, listing)
+    return Selection(paths=chosen, left=left, purpose=need.purpose)
+
+
 def _exactly(names: list[str], need: Need, listing: Listing) -> Selection:
     """The files asked for by path, whatever they are; everything else is left."""
     missing = sorted(set(need.files) - set(names))
@@ -131,9 +156,14 @@ def _exactly(names: list[str], need: Need, listing: Listing) -> Selection:
 _SHOWN = 5
 """File names that a message repeats."""
 
-_WHO = {"model": "a model", "processor": "a configuration, tokenizer or processor"}
+_WHO = {
+    "model": "a model",
+    "data": "a reader of data",
+    "processor": "a configuration, tokenizer or processor",
+}
 _LOOKED_FOR = {
     "model": "config.json, model.safetensors, pytorch_model.bin and the like",
+    "data": "any file but programs",
     "processor": "config.json, tokenizer.json, preprocessor_config.json and the like",
 }
 

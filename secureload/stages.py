@@ -25,7 +25,6 @@ from secureload import (
     tracing,
 )
 from secureload.cache.placing import ReuseLostError
-from secureload.convert.configs import MENDS
 from secureload.errors import Refused
 from secureload.evidence import operator
 from secureload.flow import (
@@ -132,7 +131,8 @@ def _keep(
         ReuseLostError: what was to be used again is gone.
     """
     listing, snapshot = decided.listing, artifact.snapshot
-    if need.code and (found := code.code_of(snapshot)):
+    loaded = listing.source.repo_type != "space"  # whose program somebody else will run
+    if need.code and loaded and (found := code.code_of(snapshot)):
         artifact = _with_code(artifact, found)
     if bad := history.recalled(within, listing, [file.sha256 for file in artifact.files]):
         decided = judging.unfetched(
@@ -181,7 +181,8 @@ def _decide(
     with tracing.stage("decide"):
         verdict, approval = policy.decide(
             str(listing.source), listing, attestation, snapshot, report, within.policy,
-            mended=MENDS, confined=confined.tier.full, remote_code_requested=need.code,
+            mended=convert.mends(listing.source), confined=confined.tier.full,
+            remote_code_requested=need.code,
             code=code.code_of(snapshot) if need.code and snapshot else None,
             approved_code=approved,
             signing=operator.configured(within.settings.home) is not None,

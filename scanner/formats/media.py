@@ -4,7 +4,8 @@ Known by magic number. An archive appended to such a file is found by its end re
 bytes behind a PNG or RIFF file, actions of PDF and types of Arrow that are pickles are told
 here.
 
-Source: PNG, third edition; ISO 32000-1, 12.6; Arrow's extension types in Python.
+Source: PNG, third edition; ISO 32000-1, 12.6; Arrow's extension types in Python, and its
+columnar format 1.5, "IPC Streaming Format" and `Message.fbs`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ _MAGIC = (
     b"%PDF-", b"\x1aE\xdf\xa3", b"PAR1", b"ARROW1", b"MThd\0\0\0\6", b"v/1\1",
     b"\0\0\0\x0cjP  \r\n\x87\n", b"\0\0\0\1Bud1", b"ply\nformat binary_", b"\0asm",
 )  # fmt: skip
+_STREAM = b"\xff\xff\xff\xff"
+"""What each message of an Arrow stream begins with."""
+_SCHEMA = 1
 _BITMAP = pattern(rb"P([56])\s([0-9]{1,6})\s([0-9]{1,6})\s([0-9]{1,5})\s")
 
 
@@ -39,6 +43,8 @@ def recognise(blob: Blob) -> bool:
     if head[:5] == b"\0\1\0\0\0":
         # A font's first table has a name; .NET's serialised objects begin alike.
         return head[12:16].isascii() and head[12:16].decode("latin-1").isprintable()
+    if head[:4] == _STREAM:
+        return _is_arrow_stream(blob)
     film = head[4:8] == b"ftyp" and 8 <= int.from_bytes(head[:4], "big") <= len(blob.data)
     return film or head.startswith(_MAGIC[:4] + _MAGIC[5:-1])
 
@@ -51,6 +57,26 @@ def _is_bitmap(blob: Blob) -> bool:
     width, height, most = int(found[2]), int(found[3]), int(found[4])
     each = (3 if found[1] == b"6" else 1) * (2 if most > 255 else 1)
     return len(found[0]) + width * height * each == len(blob.data)
+
+
+def _is_arrow_stream(blob: Blob) -> bool:
+    """Whether the first message, a flatbuffer behind its length, says that it is a schema."""
+    size = int.from_bytes(blob.head(8)[4:], "little")
+    message = bytes(blob.data[8 : 8 + min(size, 1 << 16)])
+    if not 16 <= size <= len(blob.data) - 8 or size % 8:
+        return False
+    table = _number(message, 0, 4)
+    fields = table - _number(message, table, 4)
+    # Of the fields of a message the second, an enum of one byte, says what it is.
+    if fields < 4 or _number(message, fields, 2) < 8:
+        return False
+    kind = _number(message, fields + 6, 2)
+    return kind > 0 and _number(message, table + kind, 1) == _SCHEMA
+
+
+def _number(data: bytes, at: int, width: int) -> int:
+    """A little-endian number, 0 where the data has ended."""
+    return int.from_bytes(data[at : at + width], "little") if 0 <= at <= len(data) - width else 0
 
 
 def _is_icon(blob: Blob) -> bool:
@@ -73,7 +99,7 @@ def read(blob: Blob) -> Read:
         if found is not None:
             name = found[0].decode("latin-1")
             yield CodeFact(where=blob.where(found.start()), language="pdf-action", names=(name,))
-    elif head.startswith((b"PAR1", b"ARROW1")):
+    elif head.startswith((b"PAR1", b"ARROW1", _STREAM)):
         found = _PICKLED_TYPE.search(blob.data)
         if found is not None:
             message = "a column's type is a pickle, which its readers may load"

@@ -30,7 +30,7 @@ ELSEWHERE = frozenset(
     "trailing-bytes", "stack-not-empty", "out-of-band-buffer", "stack-underflow", "truncated",
     "invalid-opcode", "odd-items", "bad-protocol", "bad-number", "bad-string", "bad-index",
     "negative-length", "not-a-name", "joblib-array", "second-reading", "second-reading-failed",
-    "hidden-pickle",
+    "hidden-pickle", "pickle-inside",
 }
 )  # fmt: skip
 """Kinds of problem that other rules tell of."""

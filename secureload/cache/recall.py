@@ -41,7 +41,8 @@ def subject(text: str) -> str | None:
         return of_commit(Source(kind="git", location=name.removeprefix("git+")), commit)
     if commit.startswith("local-"):
         return of_commit(Source(kind="local", location=name), commit)
-    return of_commit(Source(kind="hub", location=name.removeprefix("hub:")), commit)
+    location = name.removeprefix("hub:").removeprefix("hf://")
+    return of_commit(Source(kind="hub", location=location), commit)
 
 
 def of_commit(source: Source, commit: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from secureload.errors import ConversionError, SecureloadError
-from secureload.flow import Approval, Artifact, ArtifactFile, Conversion, Snapshot
+from secureload.flow import Approval, Artifact, ArtifactFile, Conversion, Snapshot, Source
 
 if TYPE_CHECKING:
     from secureload.convert.configs import MENDS
@@ -28,6 +28,7 @@ __all__ = [
     "Converted",
     "convert",
     "convert_path",
+    "mends",
     "verify_conversion",
 ]
 
@@ -49,6 +50,13 @@ def __getattr__(name: str) -> Any:
     return found
 
 
+def mends(source: Source) -> frozenset[str]:
+    """Rules of the scanner whose findings conversion removes from what this source holds."""
+    from secureload.convert.configs import MENDS
+
+    return MENDS if source.repo_type == "model" else frozenset()
+
+
 class Through(Protocol):
     """What converts a folder, as `convert_folder` does: here, or in a confined process."""
 
@@ -68,6 +76,8 @@ def convert(
     through: Through | None = None,
 ) -> Artifact:
     """Bring every file of an approved snapshot into the folder `staging` as a safe file.
+
+    Of a dataset or a Space each is copied as it is, for there is nothing to convert.
 
     The bytes converted are those that were scanned: each file's SHA-256 is taken again from
     the very buffers that are copied. `progress` gets a label, bytes done and bytes in all;
@@ -96,6 +106,7 @@ def convert(
         files={file.path: file.sha256 for file in snapshot.files},
         approved=True,
         framework=framework,
+        verbatim=snapshot.listing.source.repo_type != "model",
     )
     try:
         files, conversions = (through or convert_folder)(folder, staging, progress=advance)

@@ -69,6 +69,7 @@ _CARRIERS = frozenset(
 )
 """Formats that may hold a pickle, as the scanner names them."""
 
+_PICKLES = frozenset({"pickle", "joblib", "pt2"})
 _JSON = ".json"
 
 
@@ -77,13 +78,15 @@ class Folder:
     """Files to convert: paths relative to `root`, each with its expected SHA-256 or None.
 
     `approved` says that a policy has judged a scan of these very bytes. `framework`,
-    `tensorflow` or `flax`, is whose weights are wanted, PyTorch's if empty.
+    `tensorflow` or `flax`, is whose weights are wanted, PyTorch's if empty. `verbatim`: it is
+    no model's, so that nothing is converted or scrubbed.
     """
 
     root: Path
     files: Mapping[str, str | None]
     approved: bool = False
     framework: str = ""
+    verbatim: bool = False
 
     @contextmanager
     def open(self, path: str) -> Iterator[Opened]:
@@ -131,6 +134,10 @@ def convert_folder(
         ConversionError: a file cannot be converted, and must not be copied.
         IntegrityError: a file's bytes are not those that were scanned.
     """
+    if folder.verbatim:
+        return tuple(
+            _as_it_is(folder, path, staging, progress) for path in sorted(folder.files)
+        ), ()
     plan, kinds, readers = plan_of(folder)
     written: list[ArtifactFile] = []
     conversions: list[Conversion] = []
@@ -285,17 +292,40 @@ def _copy(
     with folder.open(path) as file:
         if kind is Kind.SAFETENSORS:
             safetensors.check(file)
-        with created(staging / path, file.size) as target:
-            measured = transfer(
-                file.descriptor,
-                path,
-                [Piece(begin=0, end=file.size, target=target, measured=False)],
-                whole=True,
-                progress=progress,
-            )
-        assert measured.whole is not None
-        _compare(path, measured.whole, folder.files[path])
-        return ArtifactFile(path=path, size=file.size, sha256=measured.whole), ()
+        return _transferred(folder, path, file, staging, progress), ()
+
+
+def _as_it_is(folder: Folder, path: str, staging: Path, progress: Progress | None) -> ArtifactFile:
+    """Copy a file of a dataset or a Space.
+
+    Raises:
+        ConversionError: it is a pickle, which nothing here converts.
+    """
+    with folder.open(path) as file:
+        for name in sorted(_formats(file)):
+            if name in _PICKLES or name.startswith("torch"):
+                raise ConversionError(
+                    f"{path} is a {name} file, which may run code when it is loaded",
+                    hint="ask the publisher for parquet, JSON, arrays or safetensors",
+                )
+        return _transferred(folder, path, file, staging, progress)
+
+
+def _transferred(
+    folder: Folder, path: str, file: Opened, staging: Path, progress: Progress | None
+) -> ArtifactFile:
+    """Copy an open file, and compare its bytes with those that were scanned."""
+    with created(staging / path, file.size) as target:
+        measured = transfer(
+            file.descriptor,
+            path,
+            [Piece(begin=0, end=file.size, target=target, measured=False)],
+            whole=True,
+            progress=progress,
+        )
+    assert measured.whole is not None
+    _compare(path, measured.whole, folder.files[path])
+    return ArtifactFile(path=path, size=file.size, sha256=measured.whole)
 
 
 def write_small(staging: Path, path: str, data: bytes) -> ArtifactFile:

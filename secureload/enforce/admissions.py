@@ -46,6 +46,8 @@ class Absent:
 
 _known: dict[tuple[str, str], list[CacheEntry]] = {}
 _answers: dict[object, tuple[float, CacheEntry | OSError]] = {}
+_commits: dict[tuple[str, str], str] = {}
+"""The commit that lies in an admitted folder, by the repository's name and the folder's."""
 _listings: dict[tuple[str, str], tuple[str, ...]] = {}
 _folders: dict[str, bool] = {}
 _sealed: list[str] = []
@@ -64,14 +66,14 @@ def repository(
 
     wanted = need or _needed(repo) or Need()
     # A client cannot leave the revision out of a URL: `main` is what it says then.
-    revision = None if revision == _DEFAULT else revision or None
+    revision = None if revision == _DEFAULT else _commit(repo, revision or None)
     source = Source(kind="hub", location=repo, revision=revision)
     return _answer((source, wanted, asked.token, asked.offline), source, wanted, asked)
 
 
 def known(repo: str, revision: str | None, name: str) -> Path | None:
     """Where a file lies that this process has asked for before; nothing is asked for it now."""
-    for entry in _known.get((repo, revision or _DEFAULT), ()):
+    for entry in _known.get((repo, _commit(repo, revision) or _DEFAULT), ()):
         if found := _in(entry, name):
             return found
     return None
@@ -223,6 +225,14 @@ def _recorded(name: str) -> bool:
     return entry is not None and entry.verdict.policy.digest == gate.policy.id.digest
 
 
+def _commit(repo: str, revision: str | None) -> str | None:
+    """What a client asks for, who may take the name of a file's folder for its commit.
+
+    In the Hub's own cache it is; `datasets` pins what it has begun to read that way.
+    """
+    return _commits.get((repo, revision), revision) if revision else revision
+
+
 def _needed(repo: str) -> Need | None:
     need = state.doing.need
     return need[1] if need is not None and need[0] == repo else None
@@ -255,6 +265,7 @@ def _admitted(source: Source, need: Need, asked: Asked) -> CacheEntry:
         gate = judge.the_gate(token=asked.token, offline=asked.offline)
         entry = gate.admit(source, need, force=asked.force)
     _folders[str(entry.path)] = True
+    _commits[source.location, entry.path.name] = entry.commit
     return entry
 
 

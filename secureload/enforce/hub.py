@@ -2,8 +2,8 @@
 
 Downloads are answered below every alias of `hf_hub_download`, so nothing is fetched twice and
 no client's cache is believed. What asks the Hub by itself (`HfApi`, `HfFileSystem`) is
-answered by `hub_api`. Data sets and Spaces pass: what is loaded from their files is judged
-when it is loaded, as any file on this machine.
+answered by `hub_api`. Datasets and Spaces come through the gate as models do, where the policy
+lets them be asked for at all.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from secureload.enforce import admissions, hub_api
 from secureload.enforce.admissions import Absent, Asked
 from secureload.enforce.divert import divert_in
 from secureload.enforce.imports import FINDER
-
-_UNGATED = frozenset({"dataset", "space"})
-"""Kinds of repositories that hold no models."""
 
 
 def install() -> None:
@@ -42,14 +39,20 @@ def _snapshots(module: ModuleType) -> None:
     divert_in(module, "snapshot_download", _snapshot)
 
 
-def _gated(repo_type: str | None, repo_id: str) -> bool:
-    if repo_type in _UNGATED:
-        return False
-    if repo_type not in {None, "model"}:
-        from secureload.enforce import judge
+def _named(repo_type: str | None, repo_id: str) -> str:
+    """The repository by the name that the gate knows it by.
 
-        raise judge.refuse(repo_id, "remote-code", f"a {repo_type} repository holds compiled code")
-    return True
+    Raises:
+        Refused: it is of a type that no policy admits.
+    """
+    from secureload.flow import HUB_PREFIXES
+
+    for known, prefix in HUB_PREFIXES.items():
+        if (repo_type or "model") == known:
+            return prefix + repo_id
+    from secureload.enforce import judge
+
+    raise judge.refuse(repo_id, "remote-code", f"a {repo_type} repository holds compiled code")
 
 
 def _asked(options: dict[str, Any]) -> Asked:
@@ -67,8 +70,6 @@ def _asked(options: dict[str, Any]) -> Asked:
 
 def _to_cache(original: Callable[..., Any]) -> Callable[..., Any]:
     def download(**options: Any) -> Any:
-        if not _gated(options.get("repo_type"), options["repo_id"]):
-            return original(**options)
         found, commit = _file(options)
         return _described(options, found, found, commit) if options.get("dry_run") else str(found)
 
@@ -77,8 +78,6 @@ def _to_cache(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _to_folder(original: Callable[..., Any]) -> Callable[..., Any]:
     def download(**options: Any) -> Any:
-        if not _gated(options.get("repo_type"), options["repo_id"]):
-            return original(**options)
         found, commit = _file(options)
         target = Path(options["local_dir"]) / options["filename"]
         if options.get("dry_run"):
@@ -90,7 +89,8 @@ def _to_folder(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _file(options: dict[str, Any]) -> tuple[Path, str]:
-    repo, revision, name = options["repo_id"], options.get("revision"), options["filename"]
+    repo = _named(options.get("repo_type"), options["repo_id"])
+    revision, name = options.get("revision"), options["filename"]
     with hub_api.errors_as_the_client_knows_them(repo):
         found = admissions.file(repo, _revision(revision), name, _asked(options))
     if isinstance(found, Absent):
@@ -125,10 +125,9 @@ def _from_cache(original: Callable[..., Any]) -> Callable[..., Any]:
         revision: Any = None,
         repo_type: str | None = None,
     ) -> Any:
-        if repo_type in _UNGATED:
-            return original(repo_id, filename, cache_dir, revision, repo_type)
         # None makes the caller ask for the download, which is answered from our cache.
-        found = admissions.known(repo_id, _revision(revision), filename)
+        repo = _named(repo_type, repo_id)
+        found = admissions.known(repo, _revision(revision), filename)
         return None if found is None else str(found)
 
     return try_to_load_from_cache
@@ -136,10 +135,9 @@ def _from_cache(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _snapshot(original: Callable[..., Any]) -> Callable[..., Any]:
     def snapshot_download(repo_id: str, **options: Any) -> Any:
-        if not _gated(options.get("repo_type"), repo_id):
-            return original(repo_id, **options)
-        with hub_api.errors_as_the_client_knows_them(repo_id):
-            entry = _admitted(repo_id, options)
+        repo = _named(options.get("repo_type"), repo_id)
+        with hub_api.errors_as_the_client_knows_them(repo):
+            entry = _admitted(repo, options)
         names = [file.path for file in entry.files]
         chosen = list(_matching(names, options))
         local = options.get("local_dir")

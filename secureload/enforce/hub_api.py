@@ -1,8 +1,8 @@
-"""The Hub's own protocol, answered from admitted models inside the client's process.
+"""The Hub's own protocol, answered from admitted folders inside the client's process.
 
 Every request of an `httpx2` client passes here, whoever made the client. A request for what
-a model holds (its description, its tree, its files) is answered from the admitted folder;
-uploads, searches, data sets and other hosts go out as they are.
+a repository holds (its description, its tree, its files) is answered from the admitted folder;
+uploads, searches and other hosts go out as they are.
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from secureload.flow import CacheEntry
 
 _PUBLIC = frozenset({"huggingface.co", "hf.co", "www.huggingface.co", "hub-ci.huggingface.co"})
-_OTHER = frozenset({"api", "datasets", "spaces", "kernels", "buckets", "docs", "login"})
-_FILE = re.compile(r"/([^/]+(?:/[^/]+)?)/(?:resolve|raw|media|blob)/([^/]+)/(.+)")
-_API = re.compile(
-    r"/api/models/([^/]+(?:/[^/]+)??)(?:/(revision|tree|paths-info|xet-read-token)/([^/]+)(/.*)?)?"
+_OTHER = frozenset({"api", "kernels", "buckets", "docs", "login"})
+_FILE = re.compile(
+    r"/((?:datasets/|spaces/)?[^/]+(?:/[^/]+)?)/(?:resolve|raw|media|blob)/([^/]+)/(.+)"
 )
-_RESOLVED = re.compile(r"/api/resolve-cache/models/([^/]+/[^/]+)/([^/]+)/(.+)")
+_API = re.compile(
+    r"/api/((?:models|datasets|spaces)/[^/]+(?:/[^/]+)??)"
+    r"(?:/(revision|tree|paths-info|xet-read-token)/([^/]+)(/.*)?)?"
+)
+_RESOLVED = re.compile(r"/api/resolve-cache/((?:models|datasets|spaces)/[^/]+/[^/]+)/([^/]+)/(.+)")
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _PIECE = 1 << 20
 
@@ -115,7 +118,7 @@ def _endpoint() -> str:
 
 
 def _answer(request: Any) -> Answer | _Described | None:
-    """The answer to a request; None for one that is not about the content of a model."""
+    """The answer to a request; None for one that is not about what a repository holds."""
     raw = request.url.raw_path.decode("ascii", "replace").partition("?")
     path, query = raw[0], parse_qs(raw[2])
     prefix = urlsplit(_endpoint()).path.rstrip("/")
@@ -125,11 +128,13 @@ def _answer(request: Any) -> Answer | _Described | None:
     asked = Asked(token=held.removeprefix("Bearer ") or False)
     if match := _FILE.fullmatch(path) or _RESOLVED.fullmatch(path):
         repo, revision, name = (unquote(part) for part in match.groups())
+        repo = repo.removeprefix("models/") if path.startswith("/api/") else repo
         if repo.partition("/")[0] in _OTHER and not path.startswith("/api/resolve-cache"):
             return None
         return _guarded(repo, lambda: _file(request, repo, revision, name, asked))
     if match := _API.fullmatch(path):
         repo, verb, revision, rest = (unquote(part or "") for part in match.groups())
+        repo = repo.removeprefix("models/")
         if request.method not in {"GET", "HEAD"} and verb != "paths-info":
             return None
         body = request.read().decode() if verb == "paths-info" else ""
@@ -225,7 +230,7 @@ def _pieces(path: Path, start: int, end: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Described:
-    """A model's description: the Hub's own, with the commit and the files that are admitted."""
+    """A repository's description: the Hub's own, with the commit and files that are admitted."""
 
     entry: CacheEntry
     blobs: bool
@@ -236,7 +241,7 @@ class _Described:
         except ValueError:
             described = {}
         if not isinstance(described, dict) or "id" not in described:
-            described = {"id": self.entry.source.location}
+            described = {"id": self.entry.source.name}
         described["sha"] = self.entry.commit
         described["siblings"] = [
             {"rfilename": row["path"]}
@@ -336,7 +341,7 @@ def errors_as_the_client_knows_them(repo: str) -> Iterator[None]:
 
 
 def raise_absent(repo: str, absent: Absent) -> NoReturn:
-    """Say that a file is not in the admitted model.
+    """Say that a file is not in what was admitted.
 
     Raises:
         RemoteEntryNotFoundError: always.

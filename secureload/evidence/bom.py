@@ -1,7 +1,8 @@
 """The bill of materials: the model, its files, and what they were before.
 
-Source: CycloneDX 1.6, component type `machine-learning-model`, by way of
-`cyclonedx-python-lib`. Where weights were converted, the pedigree names the pickle.
+Source: CycloneDX 1.6, component types `machine-learning-model`, `data` (a dataset) and
+`application` (a Space), by way of `cyclonedx-python-lib`. Where weights were converted, the
+pedigree names the pickle.
 """
 
 from __future__ import annotations
@@ -39,7 +40,11 @@ def make(key: AdmissionKey, artifact: Artifact, *, version: str, at: datetime) -
         if file.path in converted
     ]
     model = Component(
-        type=ComponentType.MACHINE_LEARNING_MODEL,
+        type={
+            "model": ComponentType.MACHINE_LEARNING_MODEL,
+            "dataset": ComponentType.DATA,
+            "space": ComponentType.APPLICATION,
+        }[source.repo_type],
         # Of a local folder only its own name: where it lay is nobody else's business.
         name=Path(source.location).name if source.kind == "local" else source.repository,
         version=key.commit,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import msgspec
 
 from secureload.errors import UsageError
-from secureload.flow import Source, Verdict
+from secureload.flow import RepoType, Source, Verdict, repo_type_of
 from secureload.gateway.aside import Once, aside
 from secureload.gateway.catalogue import Catalogue
 from secureload.gateway.config import Config
@@ -36,6 +36,7 @@ from secureload.gateway.problems import (
 from secureload.gateway.revisions import View
 from secureload.gateway.upstream import Upstream
 from secureload.gateway.work import Order, Outcome
+from secureload.policy import Topics
 from secureload.sources import parse
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -71,11 +72,31 @@ class Admissions:
         hub is asked, with their own token or none.
 
         Raises:
+            Forbidden: the policy admits nothing of this type.
             RepoNotFound, Gated, Unavailable: see `Upstream.check_access`.
         """
         _check_name(repository)
+        if (repo_type := repo_type_of(repository)) != "model":
+            self.check_type(repo_type, self._catalogue.topics(repository))
         if not principal.known and not self._upstream.offline:
             await self._upstream.check_access(repository, principal.upstream, principal.credentials)
+
+    def check_type(self, repo_type: RepoType, topics: Topics | None = None) -> None:
+        """Say at once that datasets, or Spaces, are nothing that this service admits.
+
+        `topics` are what the policy says of the repository asked for, of all if absent.
+
+        Raises:
+            Forbidden: the policy's `repoTypes` does not name this type.
+        """
+        allowed = (topics or self._catalogue.policy().base).repo_types
+        if repo_type in allowed:
+            return
+        what = " and ".join(f"{one}s" for one in allowed) or "nothing"
+        raise Forbidden(
+            f"this service admits {what} only, no {repo_type}s",
+            hint="unset HF_ENDPOINT for them, or ask whoever runs this service",
+        )
 
     async def view(self, principal: Principal, repository: str, revision: str) -> View:
         """The admitted revision that a request is about, admitting it first if need be.

@@ -19,7 +19,7 @@ import scanner
 from secureload import gate, policy
 from secureload.cache import TrustedCache
 from secureload.errors import IntegrityError
-from secureload.flow import Decision, Source, Verdict
+from secureload.flow import Decision, RepoType, Source, Verdict
 from secureload.gateway import evidence, waiving
 from secureload.gateway.revisions import HubFile, View, is_lfs
 from secureload.gateway.work import NEED
@@ -167,10 +167,12 @@ class Catalogue:
                 named[name or "main"] = view
         return tuple(sorted(named.items()))
 
-    def repositories(self, *, like: str, limit: int) -> tuple[View, ...]:
+    def repositories(
+        self, *, like: str, limit: int, repo_type: RepoType = "model"
+    ) -> tuple[View, ...]:
         """The newest admitted revision of each repository whose name contains `like`."""
         with self._ledger.read() as session:
-            names = hub_revisions.repositories(session, like=like, limit=limit)
+            names = hub_revisions.repositories(session, like=like, limit=limit, repo_type=repo_type)
         newest = (next(iter(self.history(name)), None) for name in names)
         return tuple(view for view in newest if view is not None)
 

@@ -55,6 +55,7 @@ def admission(view: View, admitted: Admitted) -> dict[str, Any]:
         "schema": "secureload.admission/1",
         "admission": admitted.id,
         "repository": view.repository,
+        "repo_type": view.repo_type,
         "revision": view.id,
         "upstream": {"commit": admitted.key.commit, "revision": admitted.source.revision},
         "policy": admitted.verdict.policy,

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Literal
 from urllib.parse import parse_qs, urlencode
 
+from secureload.flow import RepoType, repo_type_of
 from secureload.gateway.admissions import Admissions
 from secureload.gateway.aside import aside
 from secureload.gateway.catalogue import Catalogue
@@ -74,14 +75,14 @@ class Front:
         return {
             "agent_harnesses": self.agent_harnesses,
             "whoami": self.whoami,
-            "models": self.models,
+            "listing": self.listing,
             "info": self.info,
             "tree": self.tree,
             "paths_info": self.paths_info,
             "commits": self.commits,
             "refs": self.refs,
             "auth_check": self.auth_check,
-            "other_kinds": self.other_kinds,
+            "other_types": self.other_types,
             "read_only": self.read_only,
             "resolve": self.resolve,
         }
@@ -93,15 +94,19 @@ class Front:
         view = await self._view(call)
         await send_json(call.send, info(view, call.query))
 
-    async def models(self, call: Call) -> None:
-        """`GET /api/models`: what is admitted here, by name."""
+    async def listing(self, call: Call) -> None:
+        """`GET /api/models`, `/api/datasets`, `/api/spaces`: what is admitted here, by name."""
+        repo_type = _type_of_path(call)
+        self._admissions.check_type(repo_type)
         like = call.query.get("search", [""])[0]
         author = call.query.get("author", [""])[0]
         limit = _number(call.query.get("limit", [str(PAGE)])[0], most=_EVERY)
-        views = await aside(self._catalogue.repositories, like=like, limit=limit)
+        views = await aside(
+            self._catalogue.repositories, like=like, limit=limit, repo_type=repo_type
+        )
         listed = []
         for view in views:
-            if author and not view.repository.startswith(f"{author}/"):
+            if author and not view.name.startswith(f"{author}/"):
                 continue
             if not call.principal.known:
                 try:
@@ -201,13 +206,12 @@ class Front:
         """`GET /api/agent-harnesses`: clients ask first, and are content without."""
         raise NoSuchPage("there are none here")
 
-    async def other_kinds(self, call: Call) -> None:
-        """Data sets and spaces are not what this gate reads."""
-        kind = "spaces" if "/spaces/" in f"{call.raw_path}/" else "datasets"
-        raise Forbidden(
-            f"this service admits models only, no {kind}",
-            hint="unset HF_ENDPOINT for them, or ask whoever runs this service",
-        )
+    async def other_types(self, call: Call) -> None:
+        """Whatever else there may be of datasets and Spaces on the Hub."""
+        self._admissions.check_type(_type_of_path(call))
+        if call.method in {"GET", "HEAD"}:
+            raise NoSuchPage("there is nothing at this path")
+        await self.read_only(call)
 
     async def read_only(self, call: Call) -> None:
         """Whatever would change something on the Hub."""
@@ -266,7 +270,9 @@ class Front:
         await send_bytes(call.send, body, encoded)
 
     def _note_load(self, call: Call, view: View, file: HubFile) -> None:
-        if file.lfs and call.header(b"range") in ("", "bytes=0-"):
+        # Of a dataset any file is what it is fetched for, however small, but its card.
+        counts = file.lfs or (view.repo_type != "model" and file.path != "README.md")
+        if counts and call.header(b"range") in ("", "bytes=0-"):
             agent = call.header(b"user-agent")
             self._loads.note(view.admission, agent=agent, client=call.principal.name)
 
@@ -341,6 +347,11 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[None]]
+
+
+def _type_of_path(call: Call) -> RepoType:
+    first = call.raw_path.removeprefix("/api").split("/")[1]
+    return repo_type_of(f"{first}/")
 
 
 @functools.lru_cache(maxsize=4_096)

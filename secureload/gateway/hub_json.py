@@ -11,14 +11,14 @@ from secureload.gateway.revisions import HubFile, View
 
 
 def info(view: View, query: Mapping[str, list[str]]) -> dict[str, Any]:
-    """The information on a model; with `expand`, what is named there alone."""
+    """The information on a repository; with `expand`, what is named there alone."""
     blobs = query.get("blobs", [""])[0].lower() in {"true", "1"}
     about = view.about
     found: dict[str, Any] = {
         "_id": hashlib.sha256(view.repository.encode()).hexdigest()[:24],
-        "id": view.repository,
-        "modelId": view.repository,
-        "author": view.repository.partition("/")[0] if "/" in view.repository else None,
+        "id": view.name,
+        **({"modelId": view.name} if view.repo_type == "model" else {}),
+        "author": view.name.partition("/")[0] if "/" in view.name else None,
         "sha": view.id,
         "private": False,
         "gated": False,
@@ -26,10 +26,11 @@ def info(view: View, query: Mapping[str, list[str]]) -> dict[str, Any]:
         "downloads": about.get("downloads", 0),
         "likes": about.get("likes", 0),
         "tags": about.get("tags", []),
-        "spaces": [],
+        **({"spaces": []} if view.repo_type == "model" else {}),
         "siblings": [_sibling(file, blobs) for file in view.files.values()],
         "usedStorage": sum(file.size for file in view.files.values()),
         "secureload": {
+            "repo_type": view.repo_type,
             "upstream": view.commit,
             "admission": view.admission,
             "policy": {"name": view.policy.name, "digest": view.policy.digest},
@@ -39,7 +40,7 @@ def info(view: View, query: Mapping[str, list[str]]) -> dict[str, Any]:
     }
     for name in (
         *("pipeline_tag", "library_name", "createdAt", "lastModified"),
-        *("cardData", "config", "transformersInfo"),
+        *("cardData", "config", "transformersInfo", "description", "sdk"),
     ):
         if name in about:
             found[name] = about[name]

@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from secureload.flow import AdmissionKey, ArtifactFile, Conversion, PolicyId
+from secureload.flow import (
+    HUB_PREFIXES,
+    AdmissionKey,
+    ArtifactFile,
+    Conversion,
+    PolicyId,
+    RepoType,
+    repo_type_of,
+)
 from secureload.gateway.evidence import Document
 
 _DIGITS = 40
@@ -67,6 +75,16 @@ class View:
     warnings: tuple[str, ...] = ()
     evidence: Mapping[str, Document] = field(default_factory=dict)
     """Documents served at `.secureload/<name>`."""
+
+    @property
+    def repo_type(self) -> RepoType:
+        """`model`, `dataset` or `space`."""
+        return repo_type_of(self.repository)
+
+    @property
+    def name(self) -> str:
+        """`org/name`, whatever the type."""
+        return self.repository.removeprefix(HUB_PREFIXES[self.repo_type])
 
 
 def revision_id(

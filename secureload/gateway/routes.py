@@ -3,16 +3,18 @@
 Requests are matched here before anything else sees them, so a path without a row does not
 exist, and no handler is reached without one of its row's roles. A row is `METHODS template
 roles`; in a template, `{repo}` is `name` or `org/name`, `{path}` any rest, any other field
-one segment.
+one segment. The field `repo` of a row for datasets or Spaces begins with their type, as the
+name does everywhere else.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
+from secureload.flow import HUB_PREFIXES, RepoType, repo_type_of
 from secureload.gateway.principals import Role
 
 ANYONE: frozenset[Role] | None = None
@@ -27,6 +29,8 @@ class Row:
     methods: frozenset[str]
     template: str
     roles: frozenset[Role] | None
+    repo_type: RepoType = "model"
+    """Of which type its `{repo}` is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +47,25 @@ def _row(methods: str, template: str, name: str, *roles: Role, anyone: bool = Fa
         named |= {"HEAD"}
     allowed = ANYONE if anyone else frozenset(roles)
     return Row(name=name, methods=named, template=template, roles=allowed)
+
+
+def _hub(repo_type: RepoType) -> tuple[Row, ...]:
+    """What clients ask of the repositories of one type."""
+    api, files = f"/api/{repo_type}s", f"/{HUB_PREFIXES[repo_type]}{{repo}}"
+    rows = (
+        _row("GET", api, "listing", *_READ),
+        _row("GET", f"{api}/{{repo}}/revision/{{revision}}", "info", *_READ),
+        _row("GET", f"{api}/{{repo}}/tree/{{revision}}", "tree", *_READ),
+        _row("GET", f"{api}/{{repo}}/tree/{{revision}}/{{path}}", "tree", *_READ),
+        _row("POST", f"{api}/{{repo}}/paths-info/{{revision}}", "paths_info", *_READ),
+        _row("GET", f"{api}/{{repo}}/commits/{{revision}}", "commits", *_READ),
+        _row("GET", f"{api}/{{repo}}/refs", "refs", *_READ),
+        _row("GET", f"{api}/{{repo}}/auth-check", "auth_check", *_READ),
+        _row("GET", f"{api}/{{repo}}", "info", *_READ),
+        _row("GET", f"{files}/resolve/{{revision}}/{{path}}", "resolve", *_READ),
+        _row("GET", f"{files}/raw/{{revision}}/{{path}}", "resolve", *_READ),
+    )
+    return tuple(replace(row, repo_type=repo_type) for row in rows)
 
 
 _READ = (Role.READER, Role.REQUESTER, Role.REVIEWER, Role.ADMIN, Role.AUDITOR)
@@ -84,22 +107,14 @@ ROUTES: tuple[Row, ...] = (
     # The Hub's protocol.
     _row("GET", "/api/agent-harnesses", "agent_harnesses", anyone=True),
     _row("GET", "/api/whoami-v2", "whoami", *_READ),
-    _row("GET", "/api/models", "models", *_READ),
-    _row("GET", "/api/models/{repo}/revision/{revision}", "info", *_READ),
-    _row("GET", "/api/models/{repo}/tree/{revision}", "tree", *_READ),
-    _row("GET", "/api/models/{repo}/tree/{revision}/{path}", "tree", *_READ),
-    _row("POST", "/api/models/{repo}/paths-info/{revision}", "paths_info", *_READ),
-    _row("GET", "/api/models/{repo}/commits/{revision}", "commits", *_READ),
-    _row("GET", "/api/models/{repo}/refs", "refs", *_READ),
-    _row("GET", "/api/models/{repo}/auth-check", "auth_check", *_READ),
-    _row("GET", "/api/models/{repo}", "info", *_READ),
-    _row("GET|POST|PUT|DELETE", "/api/datasets/{path}", "other_kinds", *_READ),
-    _row("GET|POST|PUT|DELETE", "/api/spaces/{path}", "other_kinds", *_READ),
-    _row("GET", "/datasets/{path}", "other_kinds", *_READ),
-    _row("GET", "/spaces/{path}", "other_kinds", *_READ),
+    *_hub("dataset"),
+    *_hub("space"),
+    _row("GET|POST|PUT|DELETE", "/api/datasets/{path}", "other_types", *_READ),
+    _row("GET|POST|PUT|DELETE", "/api/spaces/{path}", "other_types", *_READ),
+    _row("GET", "/datasets/{path}", "other_types", *_READ),
+    _row("GET", "/spaces/{path}", "other_types", *_READ),
+    *_hub("model"),
     _row("POST|PUT|DELETE", "/api/{path}", "read_only", *_READ),
-    _row("GET", "/{repo}/resolve/{revision}/{path}", "resolve", *_READ),
-    _row("GET", "/{repo}/raw/{revision}/{path}", "resolve", *_READ),
 )
 """In the order in which they are tried."""
 
@@ -131,9 +146,17 @@ class Table:
                 continue
             if method in row.methods:
                 fields = {name: unquote(text) for name, text in found.groupdict().items()}
+                if "repo" in fields:
+                    fields["repo"] = _typed(fields["repo"], row.repo_type)
                 return Matched(row=row, fields=fields)
             others |= row.methods
         return frozenset(others)
+
+
+def _typed(repo: str, repo_type: RepoType) -> str:
+    """The name with its type; one that would be of another type is made no name at all."""
+    name = HUB_PREFIXES[repo_type] + repo
+    return name if repo_type_of(name) == repo_type else f"{repo_type}s/{repo}"
 
 
 def _first(template: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from secureload.errors import AccessError, NotFoundError, OfflineError, SourceError
+from secureload.flow import Source
 from secureload.gateway.aside import Once
 from secureload.gateway.problems import Gated, RepoNotFound, RevisionNotFound, Unavailable
 from secureload.settings import Settings
@@ -67,7 +68,7 @@ class Upstream:
         key = (credentials, repository)
         if self._allowed.get(key, -1.0) > self._clock():
             return
-        path = f"{_model(repository)}/auth-check"
+        path = f"{_about(repository)}/auth-check"
         await self._once.aside(key, self._ask, path, repository, token)
         self._trim()
         self._allowed[key] = self._clock() + self._refresh
@@ -83,7 +84,7 @@ class Upstream:
         found = self._commits.get(key)
         if found is not None and found[0] > self._clock():
             return found[1]
-        path = f"{_model(repository)}/revision/{quote(revision, safe='')}"
+        path = f"{_about(repository)}/revision/{quote(revision, safe='')}"
         info = await self._once.aside(key, self._ask, path, f"{repository}@{revision}", token)
         commit = info.get("sha")
         if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
@@ -116,13 +117,13 @@ class Upstream:
         Raises:
             RepoNotFound, RevisionNotFound, Gated, Unavailable: the hub does not give it.
         """
-        url = f"{self._endpoint}/{_model(repository)}/resolve/{commit}/{quote(path)}"
+        url = f"{self._endpoint}/{quote(repository)}/resolve/{commit}/{quote(path)}"
         given = self._get(url, f"{repository}@{commit}: {path}", token, most)
         self._count("ok")
         return given
 
     def _ask(self, path: str, subject: str, token: str) -> Mapping[str, Any]:
-        body = self._get(f"{self._endpoint}/api/models/{path}", subject, token, _ANSWER_BYTES)
+        body = self._get(f"{self._endpoint}/api/{path}", subject, token, _ANSWER_BYTES)
         try:
             answer = json.loads(body) if body else {}
         except (ValueError, RecursionError) as error:
@@ -172,5 +173,6 @@ class Upstream:
         return bytes(body)
 
 
-def _model(repository: str) -> str:
-    return quote(repository, safe="/")
+def _about(repository: str) -> str:
+    source = Source(kind="hub", location=repository)
+    return f"{source.repo_type}s/{quote(source.name)}"

@@ -40,6 +40,7 @@ _TICK = 0.5
 
 _ABOUT = {
     **dict.fromkeys(("pipeline_tag", "library_name", "author", "createdAt", "lastModified"), str),
+    **dict.fromkeys(("description", "sdk"), str),
     **dict.fromkeys(("downloads", "likes"), int),
     **dict.fromkeys(("cardData", "config", "transformersInfo"), dict),
     "tags": list,
@@ -264,15 +265,16 @@ def publish(opened: gate.Gate, entry: CacheEntry, about: Mapping[str, Any]) -> s
 
 
 def _about(order: Order, commit: str) -> dict[str, Any]:
-    """What the hub says of a model beside its files; nothing of it is needed to serve it."""
+    """What the hub says of a repository beside its files; nothing of it is needed to serve it."""
     from urllib.parse import quote
 
     from secureload.sources import Context, transport
 
     if order.offline:
         return {}
+    source = Source(kind="hub", location=order.repository)
     request = transport.Request(
-        url=f"{order.upstream}/api/models/{quote(order.repository)}/revision/{commit}",
+        url=f"{order.upstream}/api/{source.repo_type}s/{quote(source.name)}/revision/{commit}",
         subject=f"{order.repository}@{commit}",
         secret={"Authorization": f"Bearer {order.token}"} if order.token else {},
     )

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from secureload.errors import IntegrityError
+from secureload.flow import HUB_PREFIXES, RepoType
 from secureload.ledger import audit, tables
 from secureload.ledger.records import HubRevisionRecord
 
@@ -81,10 +82,19 @@ def of_repository(session: Session, repository: str) -> tuple[HubRevisionRecord,
     return tuple(map(_record, session.execute(query).scalars()))
 
 
-def repositories(session: Session, *, like: str = "", limit: int = 1_000) -> tuple[str, ...]:
-    """Names of repositories that have revisions, in order, those that contain `like`."""
+def repositories(
+    session: Session, *, like: str = "", limit: int = 1_000, repo_type: RepoType = "model"
+) -> tuple[str, ...]:
+    """Names of repositories of a type that have revisions, in order, those that contain `like`."""
     column = tables.HubRevision.repository
-    query = select(column).distinct().where(column.icontains(like, autoescape=True))
+    prefix = HUB_PREFIXES[repo_type]
+    bare = func.substr(column, len(prefix) + 1)
+    query = select(column).distinct().where(bare.icontains(like, autoescape=True))
+    if prefix:
+        query = query.where(column.startswith(prefix, autoescape=True))
+    for other in HUB_PREFIXES.values() if not prefix else ():
+        if other:
+            query = query.where(column.not_like(f"{other}%"))
     return tuple(session.execute(query.order_by(column).limit(limit)).scalars())
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypedDict
 
-from scanner import FileResult, Finding, Report, Severity, Status
+from scanner import PICKLED, FileResult, Finding, Report, Severity, Status
 from scanner.frozen import dataclass, replace
 from secureload import flow
 from secureload.flow import (
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from secureload.policy.document import Policy
     from secureload.policy.topics import Action, Size, Topics
 
-_PICKLED = (
-    "pickle", "torch-zip", "torch-legacy", "torch-tar", "torchscript", "torch-distributed",
-    "torch-package", "joblib", "dill",
+_PROGRAM = frozenset(
+    {"python", "javascript", "shell", "build-script", "markup", "text", "yaml", "json", "jinja",
+     "notebook"}
 )  # fmt: skip
-"""Formats that are pickles, or carry the one that builds their content."""
+"""Formats of a program's own text, which somebody has read who approves a Space."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +102,12 @@ def decide(
         )
         runs = code is not None and code.digest in (approved_code or ())
         reviewed = frozenset(file.path for file in code.files) if code and runs else frozenset()
+        if listing.source.repo_type == "space":
+            texts = {file.path for file in report if set(file.format.split("+")) <= _PROGRAM}
+            reviewed &= texts
         objections += _scanned(report, topics, mended, excuses, reviewed)
+        if listing.source.repo_type != "model":
+            objections += _unconverted(listing.source, report)
     if snapshot is not None and report is not None:
         objections += _coverage(snapshot, report)
     elif not any(objection.action == "deny" for objection in objections):
@@ -323,12 +328,15 @@ def _revision(listing: Listing, topics: Topics) -> Iterator[Objection]:
 def _remote_code(
     listing: Listing, code: CodeSet | None, approved: frozenset[str] | None, *, requested: bool
 ) -> Iterator[Objection]:
-    paths = [claim.path for claim in listing.claims if claim.path.endswith(".py")]
+    space = listing.source.repo_type == "space"
+    paths = [claim.path for claim in listing.claims if space or claim.path.endswith(".py")]
     if not requested or not paths:
         return
     setting = "spec.remoteCode: forbid"
     if approved is None:
         message = "`trust_remote_code` would run this repository's Python"
+        if space:
+            message = "a Space is a program, and this policy admits no code of a repository"
         subject = ", ".join(paths)
     elif code is None or code.digest not in approved:
         digest = code.digest if code else "not read"
@@ -341,7 +349,8 @@ def _remote_code(
         message = "a configuration names code that is not among the approved files"
         subject, setting = ", ".join(code.astray), "spec.remoteCode.mode: approved-digests"
     else:
-        message = f"runs its own code, approved as {code.digest}"
+        what = "is a program" if space else "runs its own code"
+        message = f"{what}, approved as {code.digest}"
         yield Objection(reason=Reason(rule="remote-code", message=message), action="warn")
         return
     reason = Reason(rule="remote-code", message=message, subject=subject, setting=setting)
@@ -480,9 +489,28 @@ def _format(file: FileResult, topics: Topics) -> Iterator[Objection]:
             yield deny("formats", message, file.path, "spec.formats.allow", formats.allow)
         if name in formats.deny:
             yield deny("formats", f"`{name}` is refused", file.path, "spec.formats.deny", [name])
-        if topics.pickles.mode == "forbid" and name.startswith(_PICKLED):
+        if topics.pickles.mode == "forbid" and name.startswith(PICKLED):
             message = f"`{name}` is a pickle"
             yield deny("pickles", message, file.path, "spec.pickles.mode", "forbid")
+
+
+def _unconverted(source: Source, report: Report) -> Iterator[Objection]:
+    """What only conversion would make safe: pickles, of which a dataset's are left as they are."""
+    pickled = (*PICKLED, "torch", "pt2")  # what torch wrote holds pickles beside its tensors
+    for file in report:
+        told = [
+            f"is a pickle ({name})" for name in file.format.split("+") if name.startswith(pickled)
+        ]
+        told += [found.message for found in file.findings if found.rule == "pickle-inside"]
+        if told:
+            reason = Reason(
+                rule="pickles",
+                message=f"{told[0]}, and nothing of a {source.repo_type} is converted; ask the "
+                "publisher for parquet, JSON, arrays or safetensors",
+                subject=file.path,
+                setting="spec.repoTypes",
+            )
+            yield Objection(reason=reason, always=True)
 
 
 def _coverage(snapshot: Snapshot, report: Report) -> Iterator[Objection]:

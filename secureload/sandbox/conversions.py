@@ -69,6 +69,7 @@ class FolderConversion:
     verify: bool
     total: int
     framework: str = ""
+    verbatim: bool = False
     memory_bytes: int = LIMITS.memory_bytes
     highest: Tier = Tier.FULL
 
@@ -87,6 +88,7 @@ class FolderConversion:
                 files=self.files,
                 approved=self.approved,
                 framework=self.framework,
+                verbatim=self.verbatim,
             )
             files, conversions = convert_folder(
                 folder, Path(self.staging), limit=self.limit, verify=self.verify, progress=advance

@@ -104,6 +104,7 @@ class Sandbox:
             verify=True,
             total=total,
             framework=folder.framework,
+            verbatim=folder.verbatim,
             memory_bytes=self._limits.memory_bytes,
         )
         said = converse(self._start(job), total, self._limits, progress)

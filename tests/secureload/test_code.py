@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ def snapshot(folder: Path, files: dict[str, str]) -> Snapshot:
 
 def test_without_python_there_is_no_code(tmp_path: Path) -> None:
     assert code.code_of(snapshot(tmp_path, {"config.json": "{}", "README.md": "x.py"})) is None
+
+
+def test_all_of_a_space_is_its_code(tmp_path: Path) -> None:
+    found = snapshot(tmp_path, {"app.py": "1", "README.md": "2", "requirements.txt": "3"})
+    source = Source(kind="hub", location="spaces/org/x")
+    space = replace(found, listing=replace(found.listing, source=source))
+    before = code.code_of(space)
+    assert before is not None
+    assert [file.path for file in before.files] == ["README.md", "app.py", "requirements.txt"]
+    fewer = code.code_of(replace(space, files=space.files[:-1]))
+    assert fewer is not None
+    assert fewer.digest != before.digest
 
 
 def test_the_digest_is_of_names_sizes_and_bytes(tmp_path: Path) -> None:

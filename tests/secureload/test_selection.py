@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from secureload.errors import NotFoundError, NothingNeededError
 from secureload.flow import FileClaim, Listing, Need, Selection, Source
-from secureload.selection import select
+from secureload.selection import Scope, select
 
 SMALL = {"config.json", "tokenizer.json", "README.md", "LICENSE", "chat_template.jinja"}
 
@@ -49,6 +50,44 @@ LADDER = [
 def test_the_best_form_there_is_taken_alone(first: int) -> None:
     present = set().union(*LADDER[first:])
     assert chosen(SMALL | present) == SMALL | LADDER[first]
+
+
+def of_type(prefix: str, names: set[str], need: Need, scope: Scope = "needed") -> set[str]:
+    source = Source(kind="hub", location=f"{prefix}org/x")
+    listed = dataclasses.replace(listing(names), source=source)
+    return set(select(listed, need.of(source), scope=scope).paths)
+
+
+ROWS = {
+    "data/train.parquet",
+    "images/0.jpg",
+    "audio.tar",
+    "rows.csv",
+    "README.md",
+    ".gitattributes",
+}
+
+
+@pytest.mark.parametrize("need", [Need(), Need(purpose="processor"), Need(variant="*")])
+def test_of_a_dataset_all_is_data_but_programs(need: Need) -> None:
+    assert of_type("datasets/", ROWS | {"load.py", "run.sh", "x.so"}, need) == ROWS
+    assert of_type("datasets/", ROWS | {"load.py"}, Need(code=True)) == ROWS | {"load.py"}
+    assert of_type("datasets/", ROWS | {"load.py"}, need, "all") == ROWS | {"load.py"}
+    assert of_type("datasets/", ROWS, Need(subfolder="data")) == {"data/train.parquet"}
+    assert of_type("datasets/", ROWS, Need(files=("rows.csv",))) == {"rows.csv"}
+    with pytest.raises(NotFoundError, match="no files in the subfolder"):
+        of_type("datasets/", ROWS, Need(subfolder="absent"))
+
+
+def test_a_space_is_nothing_without_its_code() -> None:
+    space = Source(kind="hub", location="spaces/org/x")
+    assert Need().of(space).code
+    assert not Need().of(Source(kind="hub", location="datasets/org/x")).code
+    assert of_type("spaces/", {"app.py", "run.sh", "README.md"}, Need()) == {
+        "app.py", "run.sh", "README.md",
+    }  # fmt: skip
+    model = Source(kind="hub", location="org/x")
+    assert Need(variant="fp16").of(model) == Need(variant="fp16")
 
 
 @pytest.mark.parametrize("framework", ["tensorflow", "flax"])

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 
 from secureload.cache import TrustedCache
 from secureload.errors import NotFoundError, UsageError
-from secureload.flow import CacheEntry
+from secureload.flow import CacheEntry, repo_type_of
 from secureload.gateway.api.shapes import Asking, Id, JobShown, Limit, ModelAsked, Parts, Repository
 from secureload.gateway.aside import aside
 from secureload.gateway.jobs import Ticket
@@ -172,6 +172,7 @@ def _entry(entry: CacheEntry) -> dict[str, Any]:
         "schema": "secureload.admission/1",
         "admission": entry.admission,
         "source": str(entry.source),
+        "repo_type": entry.source.repo_type,
         "commit": entry.commit,
         "policy": msgspec.to_builtins(entry.verdict.policy),
         "verdict": msgspec.to_builtins(entry.verdict),
@@ -198,6 +199,7 @@ def _ticket(ticket: Ticket) -> JobShown:
         kind=order.kind,
         state=outcome.state if outcome else waiting,
         repository=order.repository,
+        repo_type=repo_type_of(order.repository),
         revision=order.revision,
         commit=outcome.commit if outcome else "",
         requested_by=ticket.requested_by,
@@ -214,6 +216,7 @@ def _job(record: JobRecord, ticket: Ticket | None) -> JobShown:
         kind=record.kind,
         state=record.state,
         repository=record.repository,
+        repo_type=repo_type_of(record.repository),
         revision=record.revision,
         commit=record.commit,
         requested_by=record.requested_by,

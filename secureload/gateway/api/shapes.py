@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from secureload.flow import RepoType
 from secureload.gateway.principals import Principal
 
 if TYPE_CHECKING:
     from secureload.gateway.app import Services
 
-_NAME = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$"
+_NAME = r"^((datasets|spaces)/)?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$"
 _REVISION = r"^[A-Za-z0-9][A-Za-z0-9._/+-]*$"
 
-Name = Annotated[str, Field(min_length=1, max_length=96, pattern=_NAME)]
+Name = Annotated[str, Field(min_length=1, max_length=105, pattern=_NAME)]
 Revision = Annotated[str, Field(min_length=1, max_length=255, pattern=_REVISION)]
 Line = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{6,64}$")]
@@ -30,7 +31,10 @@ class Asked(BaseModel):
 
 
 class ModelAsked(Asked):
-    """A model on the hub; `wait` is how many seconds to wait for the outcome."""
+    """A model on the hub, or a dataset or Space by its type and name (`datasets/org/name`).
+
+    `wait` is how many seconds to wait for the outcome.
+    """
 
     repository: Name
     revision: Revision = "main"
@@ -45,6 +49,7 @@ class JobShown(BaseModel):
     kind: str
     state: str
     repository: str
+    repo_type: RepoType
     revision: str | None
     commit: str
     requested_by: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import pytest
 from PIL import Image
@@ -16,6 +17,22 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 def test_media_are_clean() -> None:
     assert_clean(PNG, "media", "logo.png")
     assert_clean(b"RIFF\x24\0\0\0WAVEfmt " + bytes(30), "media", "a.wav")
+
+
+def arrow_stream(kind: int = 1) -> bytes:
+    """The first message of a stream: length, root, table of fields, the table itself."""
+    fields = struct.pack("<6H", 12, 12, 4, 6, 8, 0)
+    message = struct.pack("<I", 16) + fields + struct.pack("<iHBxI", 12, 4, kind, 0)
+    return b"\xff" * 4 + struct.pack("<I", 32) + message.ljust(32, b"\0") + b"\xff" * 4 + bytes(4)
+
+
+def test_an_arrow_stream_is_media_when_it_begins_with_its_schema() -> None:
+    assert_clean(arrow_stream(), "media", "data-00000-of-00001.arrow")
+    assert tell(arrow_stream(kind=3), "a.arrow").format == "unknown"
+    for size in range(40):
+        assert tell(arrow_stream()[:size], "a.arrow").format != "media"
+    pickled = arrow_stream() + b"ARROW:extension:name arrow.py_extension_type"
+    assert "hidden-pickle" in rules(tell(pickled, "a.arrow"))
 
 
 def test_an_archive_behind_a_picture_is_read() -> None:

@@ -112,7 +112,7 @@ def world(request: pytest.FixtureRequest) -> World:
     return found
 
 
-def _tokens(ledger: Database) -> dict[Role, str]:
+def tokens_of_roles(ledger: Database) -> dict[Role, str]:
     """A token for each role."""
     given = {}
     with ledger.write() as session:
@@ -126,7 +126,7 @@ def _tokens(ledger: Database) -> dict[Role, str]:
 def guarded_alone(alone: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     layout = Layout(tmp_path_factory.mktemp("guarded") / "home")
     layout.create()
-    given = _tokens(Database(layout.database, layout.locks / "ledger.lock"))
+    given = tokens_of_roles(Database(layout.database, layout.locks / "ledger.lock"))
     options = (*WAIT, "--log-format", "json")
     with Service(home=layout.home, upstream=alone.hub.url, options=options) as service:
         yield service, given
@@ -135,7 +135,7 @@ def guarded_alone(alone: World, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture(scope="session")
 def guarded_shared(shared: World) -> Iterator[Guarded]:
     assert shared.cluster is not None
-    given = _tokens(shared.ledger)
+    given = tokens_of_roles(shared.ledger)
     with shared.cluster.front("guarded", "--log-format", "json") as service:
         yield service, given
 

@@ -76,22 +76,31 @@ MATRIX: dict[tuple[str, str], set[Role] | None] = {
     ("GET", f"{PAGES}/audit"): {U},
     ("GET", "/api/agent-harnesses"): None,
     ("GET", "/api/whoami-v2"): EVERYONE,
-    ("GET", "/api/models"): EVERYONE,
-    ("GET", "/api/models/{repo}"): EVERYONE,
-    ("GET", "/api/models/{repo}/revision/{revision}"): EVERYONE,
-    ("GET", "/api/models/{repo}/tree/{revision}"): EVERYONE,
-    ("GET", "/api/models/{repo}/tree/{revision}/{path}"): EVERYONE,
-    ("POST", "/api/models/{repo}/paths-info/{revision}"): EVERYONE,
-    ("GET", "/api/models/{repo}/commits/{revision}"): EVERYONE,
-    ("GET", "/api/models/{repo}/refs"): EVERYONE,
-    ("GET", "/api/models/{repo}/auth-check"): EVERYONE,
+    **{
+        (method, f"/api/{types}{path}"): EVERYONE
+        for types in ("models", "datasets", "spaces")
+        for method, path in (
+            ("GET", ""),
+            ("GET", "/{repo}"),
+            ("GET", "/{repo}/revision/{revision}"),
+            ("GET", "/{repo}/tree/{revision}"),
+            ("GET", "/{repo}/tree/{revision}/{path}"),
+            ("POST", "/{repo}/paths-info/{revision}"),
+            ("GET", "/{repo}/commits/{revision}"),
+            ("GET", "/{repo}/refs"),
+            ("GET", "/{repo}/auth-check"),
+        )
+    },
     **{(m, "/api/datasets/{path}"): EVERYONE for m in ("GET", "POST", "PUT", "DELETE")},
     **{(m, "/api/spaces/{path}"): EVERYONE for m in ("GET", "POST", "PUT", "DELETE")},
     ("GET", "/datasets/{path}"): EVERYONE,
     ("GET", "/spaces/{path}"): EVERYONE,
     **{(m, "/api/{path}"): EVERYONE for m in ("POST", "PUT", "DELETE")},
-    ("GET", "/{repo}/resolve/{revision}/{path}"): EVERYONE,
-    ("GET", "/{repo}/raw/{revision}/{path}"): EVERYONE,
+    **{
+        ("GET", f"{prefix}/{{repo}}/{verb}/{{revision}}/{{path}}"): EVERYONE
+        for prefix in ("", "/datasets", "/spaces")
+        for verb in ("resolve", "raw")
+    },
 }
 """What the table must say; written out here so that a change of it is a change of two files."""
 
@@ -112,6 +121,27 @@ def test_the_table_is_the_matrix() -> None:
         for method in row.methods - {"HEAD"}
     }
     assert table == MATRIX
+
+
+@pytest.mark.parametrize(
+    ("path", "repo"),
+    [
+        ("/api/models/org/x", "org/x"),
+        ("/api/datasets/org/x", "datasets/org/x"),
+        ("/api/spaces/org/x/refs", "spaces/org/x"),
+        ("/datasets/org/x/resolve/main/a/b", "datasets/org/x"),
+        ("/datasets/x/resolve/main/a", "datasets/x"),
+        ("/org/x/resolve/main/a", "org/x"),
+        # What another type's rows are for is not reached by those of models.
+        ("/api/models/datasets/x", "models/datasets/x"),
+        ("/api/models/spaces%2Fx/refs", "models/spaces/x"),
+        ("/spaces%2Fx/resolve/main/a", "models/spaces/x"),
+    ],
+)
+def test_a_row_gives_the_name_with_its_type(path: str, repo: str) -> None:
+    matched = Table().match("GET", path)
+    assert not isinstance(matched, frozenset)
+    assert matched.fields["repo"] == repo
 
 
 def test_the_dashboards_rows_need_the_roles_of_the_api() -> None:

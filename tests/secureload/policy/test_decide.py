@@ -14,7 +14,9 @@ from scanner import Confidence, FileResult, Finding, Report, Severity, Status, W
 from secureload import policy
 from secureload.flow import (
     Approval,
+    ArtifactFile,
     Attestation,
+    CodeSet,
     Decision,
     FileClaim,
     Listing,
@@ -234,6 +236,42 @@ def test_models_alone_may_be_asked_for_where_a_policy_does_not_say(repo_type: st
             reason.rule == "repo-types" and reason.setting == "spec.repoTypes: [model]"
             for reason in (*verdict.reasons, *verdict.warnings)
         )
+
+
+DATASET = Source(kind="hub", location="datasets/org/x", revision=COMMIT)
+SPACE = Source(kind="hub", location="spaces/org/x", revision=COMMIT)
+
+
+@pytest.mark.parametrize("mode", ["enforce", "warn", "audit"])
+def test_a_pickle_of_a_dataset_is_refused_whatever_it_says(tmp_path: Path, mode: str) -> None:
+    by = ours(tmp_path, f"  mode: {mode}\n  repoTypes: [model, dataset]\n")
+    inside = scanned(found(Severity.INFO, rule="pickle-inside"), format="tar")
+    for file in (scanned(format="pickle"), scanned(format="zip+torch-zip"), inside):
+        verdict, approval = ask(by, file, source=DATASET)
+        assert (verdict.rules, approval) == ({"pickles"}, None)
+        assert "nothing of a dataset is converted" in verdict.reasons[0].message
+        assert ask(by, file)[1] is not None
+    assert ask(by, scanned(format="media"), source=DATASET)[1] is not None
+
+
+def test_of_a_space_all_is_approved_together_and_only_text_is_excused(tmp_path: Path) -> None:
+    by = ours(tmp_path, "  repoTypes: [space]\n")
+    app = scanned(found(Severity.CRITICAL, rule="embedded-code"), path="app.py", format="python")
+    page = scanned(found(Severity.HIGH, rule="embedded-code"), path="a.html", format="markup")
+    files = tuple(ArtifactFile(path=path, size=7, sha256=SHA) for path in ("app.py", "a.html"))
+    code = CodeSet(digest="sha256:1", files=files, names={})
+    asked: dict[str, Any] = {"source": SPACE, "remote_code_requested": True, "code": code}
+    verdict, _ = ask(by, app, page, **asked)
+    assert "remote-code" in verdict.rules
+    assert "a Space is a program" in verdict.reasons[0].message
+    approved = {"approved_code": frozenset({"sha256:1"})}
+    verdict, approval = ask(by, app, page, **asked, **approved)
+    assert approval is not None
+    assert {warning.rule for warning in verdict.warnings} == {"remote-code", "embedded-code"}
+    hidden = replace(page, format="elf")
+    assert ask(by, app, hidden, **asked, **approved)[0].rules == {"embedded-code"}
+    other = {"approved_code": frozenset({"sha256:2"})}
+    assert "code approve spaces/org/x" in ask(by, app, **asked, **other)[0].reasons[0].message
 
 
 def test_what_is_denied_of_a_name_is_denied_of_every_type(tmp_path: Path) -> None:
