@@ -66,7 +66,7 @@ def scan_paths(
         _get_ready(format_)
         report, tier = _scan(paths, policy, include, exclude, jobs, digest, tell)
     if any(file.findings for file in report):
-        from secureload.cli.suppress import named
+        from secureload.cli.fingerprints import named
 
         report = named(report)
     report = _suppress(report, ignore_file, baseline, quiet=quiet)

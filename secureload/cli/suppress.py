@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from scanner import FileResult, Finding, Report, Severity
+from secureload.cli.fingerprints import fingerprint
 from secureload.documents import Metadata, load_document
 from secureload.errors import UsageError
 from secureload.flow import Waived
@@ -56,13 +57,6 @@ class Suppressed:
     expired: tuple[str, ...] = ()
 
 
-def fingerprint(file: FileResult, finding: Finding) -> str:
-    """Name one finding in these very bytes: 32 hex digits, empty for a file without digest."""
-    from secureload import policy
-
-    return "" if file.sha256 is None else policy.fingerprint(file.sha256, finding)
-
-
 def waived(report: Report, excused: tuple[Waived, ...]) -> Report:
     """Turn what waivers excuse into information."""
     until = {(one.path, one.fingerprint): one for one in excused}
@@ -74,24 +68,6 @@ def waived(report: Report, excused: tuple[Waived, ...]) -> Report:
         return f"waived by {one.owner} until {one.expires} (waiver {one.waiver})"
 
     return _suppressed(report, excuse).report
-
-
-def named(report: Report) -> Report:
-    """Put each finding's fingerprint into its evidence, for ignore files to cite."""
-
-    def mark(file: FileResult, finding: Finding) -> Finding:
-        name = fingerprint(file, finding)
-        if not name or finding.severity is Severity.INFO:
-            return finding
-        return replace(finding, evidence={**finding.evidence, "fingerprint": name})
-
-    return replace(
-        report,
-        files=tuple(
-            replace(file, findings=tuple(mark(file, finding) for finding in file.findings))
-            for file in report
-        ),
-    )
 
 
 def ignored(report: Report, path: Path, today: dt.date) -> Suppressed:

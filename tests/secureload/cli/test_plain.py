@@ -18,7 +18,7 @@ from secureload.cli import scan as scan_verb
 from secureload.cli.converting import convert
 from secureload.cli.plain import plain
 from secureload.cli.scanning import scan_paths
-from tests.secureload.cli.shell import FIXTURES, ROOT
+from tests.secureload.cli.shell import EVIL, FIXTURES, ROOT
 
 
 def as_the_library_reads(
@@ -91,19 +91,33 @@ def test_variables_that_change_what_a_verb_does_are_left_to_the_library(variable
     assert plain(["scan", "a"], {variable: ""}) is not None
 
 
-@pytest.mark.parametrize("verb", ["scan", "convert"])
-def test_it_starts_without_what_it_does_not_need(verb: str, tmp_path: Path) -> None:
-    source = FIXTURES / "distilbert-token" / "pt-zip" / "pytorch_model.bin"
-    words = [str(source), *([str(tmp_path / "made.safetensors")] if verb == "convert" else [])]
+def plainly(tmp_path: Path) -> list[tuple[list[str], int]]:
+    source = str(FIXTURES / "distilbert-token" / "pt-zip" / "pytorch_model.bin")
+    evil = tmp_path / "evil.pkl"
+    evil.write_bytes(EVIL)
+    return [
+        (["scan", source], 0),
+        (["convert", source, str(tmp_path / "made.safetensors")], 0),
+        (["scan", str(evil)], 1),
+    ]
+
+
+@pytest.mark.parametrize("case", range(3), ids=["scan", "convert", "malicious"])
+def test_it_starts_without_what_it_does_not_need(case: int, tmp_path: Path) -> None:
+    arguments, code = plainly(tmp_path)[case]
     probe = (
-        f"import sys; from secureload.cli import answer; code = answer([{verb!r}, *sys.argv[1:]]); "
+        "import sys; from secureload.cli import answer; code = answer(sys.argv[1:]); "
         "heavy = ('click', 'inspect', 'dataclasses', 'msgspec', 'yaml', 'numpy', 'ssl'); "
         "print([name for name in heavy if name in sys.modules], code, file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", probe, *words], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", probe, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
-    assert done.stderr.strip() == "[] 0"
+    assert done.stderr.strip() == f"[] {code}"
 
 
 def test_a_worker_gets_ready_without_what_it_does_not_need() -> None:
