@@ -51,6 +51,12 @@ _LARGEST = 4_000_000
 _MOST = 10_000
 _TAGGED = pattern(rb"(?:^|[:?,\[{-][ \t])[ \t]*![!<\w%]|^%TAG", re.MULTILINE)
 _PYTHON = pattern(rb"!!python/")
+_CARDS = ("readme.md", ".huggingface.yaml")
+"""Files whose settings say which files are a dataset's data."""
+_FRONT = pattern(r"\A\ufeff?(\s*---[\r\n]+)(.*?)[\r\n]+---(?:[\r\n]|\Z)", re.DOTALL)
+"""The front matter of a card, as the Hub's clients cut it out."""
+_DATA = ("data_files", "data_dir")
+_ELSEWHERE = pattern(r"://|::|^[/\\~]|^[A-Za-z]:[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)")
 _KEYED = pattern(
     rb"^[ \t]*(?:-[ \t]+)*[\"']?(?:" + "|".join(sorted(KEYS)).encode() + rb")[\"']?[ \t]*:[ \t]",
     re.MULTILINE,
@@ -62,6 +68,8 @@ def recognise(blob: Blob) -> bool:
     """Whether it is text that begins like YAML, or mentions a Python tag anywhere."""
     if not is_text(blob):
         return False
+    if _is_card(blob) and _FRONT.match(_text(blob)):
+        return True
     if len(blob.data) > _LARGEST:
         return _says_something(blob)
     if first_word(blob)[:1] in (b"{", b"["):
@@ -99,7 +107,11 @@ def read(blob: Blob) -> Read:
     if len(blob.data) > _LARGEST:
         yield blob.problem("limit-reached", "too long to parse", fatal=True)
         return
-    text = bytes(blob.data).decode("utf-8", "replace")
+    text = _text(blob)
+    if _is_card(blob) and (front := _FRONT.match(text)) and not text.startswith("---"):
+        # Blanks before the first dashes hide them from a parser, and not from clients.
+        text = "\n" * front.start(2) + front[2]
+    below: list[int] = []
     facts: list[Fact] = []
     keys: list[str | None] = []
     held: list[Fact] = []
@@ -113,6 +125,8 @@ def read(blob: Blob) -> Read:
                 message = "the document nests deeper than the limit"
                 facts.append(blob.problem("limit-reached", message, fatal=True))
                 break
+            if _is_card(blob):
+                _data(blob, event, keys, below, facts)
             _event(blob, event, keys, facts, held)
             if len(facts) > _MOST:
                 facts.append(blob.problem("limit-reached", "too many tags and keys", fatal=True))
@@ -166,6 +180,45 @@ def _event(
         _value(blob, keys, event.value, facts)
     elif isinstance(event, yaml.AliasEvent):
         _value(blob, keys, None, facts)
+
+
+def _is_card(blob: Blob) -> bool:
+    return blob.name.lower() in _CARDS
+
+
+def _text(blob: Blob) -> str:
+    return bytes(blob.data[:_LARGEST]).decode("utf-8", "replace")
+
+
+def _data(
+    blob: Blob, event: object, keys: list[str | None], below: list[int], facts: list[Fact]
+) -> None:
+    """Tell data of a dataset that lie elsewhere: a URL, another folder, what an alias hides.
+
+    `below` has how deep the documents nests where the open lists of data files began.
+    """
+    import yaml
+
+    begins = bool(keys) and keys[-1] in _DATA
+    if isinstance(event, yaml.CollectionStartEvent):
+        if begins:
+            below.append(len(keys))
+    elif isinstance(event, yaml.CollectionEndEvent):
+        if below and below[-1] == len(keys) - 1:
+            below.pop()
+    elif begins or below:
+        alias = isinstance(event, yaml.AliasEvent)
+        value = event.anchor if alias else getattr(event, "value", None)  # type: ignore[attr-defined]
+        if isinstance(value, str) and (alias or _ELSEWHERE.search(value)):
+            facts.append(
+                ConfigFact(
+                    where=blob.where(),
+                    document=blob.name,
+                    path="$..data_files",
+                    key="data-elsewhere",
+                    value=value,
+                )
+            )
 
 
 def _foreign(where: Where, tag: str, facts: list[Fact], held: list[Fact]) -> None:

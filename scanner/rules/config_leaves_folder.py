@@ -5,7 +5,8 @@ Why it matters
     nobody looked at it.
 Fires on
     `transformers_weights`, `audio_tokenizer_name_or_path`, absolute paths, `../` and URLs under
-    keys that loaders follow; `../` and `file:` under other keys that name a file to open. For
+    keys that loaders follow; `../` and `file:` under other keys that name a file to open; data
+    files of a dataset's card that are URLs, lie in other folders or hide behind an alias. For
     information where an adapter names its base model on the Hub,
     as every adapter does: the gate resolves and admits the base by itself.
 Stays quiet on
@@ -51,6 +52,10 @@ def check(fact: ConfigFact) -> Iterator[Message]:
     if fact.key == _BASE and _HUB_ID.fullmatch(value):
         text = f"`{fact.path}` makes loaders open `{value[:100]}`, another model"
         yield Message(text=text, severity=Severity.INFO, evidence=evidence)
+    elif fact.key == "data-elsewhere":
+        yield Message(
+            text=f"the card has the dataset's data read from `{value[:100]}`", evidence=evidence
+        )
     elif fact.key == "climbing-path":
         if _OPENED.fullmatch(fact.path.rpartition(".")[2]):
             yield Message(

@@ -125,6 +125,14 @@ def test_what_runs_a_command_is_refused_for_it(hub: LocalHub, tmp_path: Path) ->
     assert not (tmp_path / "fired").exists()
 
 
+def test_a_card_that_has_data_read_from_elsewhere_is_refused(hub: LocalHub, tmp_path: Path) -> None:
+    card = b"---\nconfigs:\n- data_files: https://example.org/rows.csv\n---\n# Rows\n"
+    PublishedRepo(hub.root, "datasets/org/rows").commit({**repo_types.dataset(), "README.md": card})
+    no = refused("datasets/org/rows", policy(tmp_path))
+    assert no.verdict.rules == {"config-leaves-folder"}
+    assert "https://example.org/rows.csv" in no.verdict.reasons[0].message
+
+
 def test_the_script_of_a_dataset_stays_out_unless_it_is_approved(
     hub: LocalHub, tmp_path: Path
 ) -> None:

@@ -101,3 +101,37 @@ def test_a_long_comment_at_the_head_is_no_disguise() -> None:
 def test_a_document_that_nests_deeply_is_not_followed(opening: str) -> None:
     result = tell(b"a:\n  " + opening.encode() * 5_000, "config.yaml")
     assert (result.verdict, rules(result)) == (ERROR, {"limit-reached"})
+
+
+CARD = "---\nlicense: mit\n{0}\n---\n# Rows\n\nSee https://example.org/x: it says !more.\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "configs:\n- config_name: default\n  data_files: https://example.org/rows.csv",
+        "configs:\n- data_files:\n  - split: train\n    path: zip://x::https://example.org/a.zip",
+        "configs:\n- data_files:\n  - split: train\n    path:\n    - a.csv\n    - hf://datasets/o/x",
+        "configs: [{data_files: {train: ['../../other/a.csv']}}]",
+        '"configs":\n- "data_files": /etc/passwd',
+        "x: &far https://example.org/x\nconfigs:\n- data_files: *far",
+        "configs:\n- data_dir: s3://bucket/x\n  data_files: '*.csv'",
+    ],
+)
+@pytest.mark.parametrize("before", ["", " ", "\n \u3000", "\ufeff"])
+def test_a_card_whose_data_lie_elsewhere_is_told(said: str, before: str) -> None:
+    result = tell((before + CARD.format(said)).encode(), "README.md")
+    assert rules(result) == {"config-leaves-folder"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "configs:\n- data_files: data/train-*.parquet",
+        "configs:\n- data_files:\n  - split: train\n    path: [a.csv, 'b/**', '*.csv']\n  l: x",
+        "homepage: https://example.org\ndata_files: a.csv\nlicense_link: https://a.example/l",
+        "configs:\n- data_files: {train: a.csv}\n- homepage: https://example.org",
+    ],
+)
+def test_a_card_whose_data_lie_beside_it_is_quiet(said: str) -> None:
+    assert rules(tell(CARD.format(said).encode(), "README.md")) == set()
