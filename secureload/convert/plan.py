@@ -193,7 +193,7 @@ def path_is_safetensors_index(path: str) -> bool:
 
 def is_index(path: str) -> bool:
     """Whether this is the index of shards of any format, by its name."""
-    return _INDEX.match(_base(path)) is not None
+    return ".index" in path and _INDEX.match(_base(path)) is not None
 
 
 def _base(path: str) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from scanner.pickles.machine import interpret
 from scanner.pickles.tensors import read_state
 from scanner.zip_ends import looks_like_zip
-from scanner.zip_parts import STORED, Directory, Member
+from scanner.zip_parts import LOCAL, STORED, Directory, Member
 from scanner.zips import read_directory
 from secureload.convert.copy import Record
 from secureload.convert.state import name_state
@@ -18,15 +18,25 @@ from secureload.convert.weights import Converter, Opened, Storage, Tensor, Weigh
 from secureload.errors import ConversionError
 
 _PICKLE = "data.pkl"
+_FIRST = 512
 _DAMAGED = "the file is damaged or forged; fetch it again"
 
 
 def recognise(file: Opened) -> bool:
     """Whether this is a zip file with a `data.pkl` one level down."""
-    if file.read(2, 0) != b"PK":
+    head = file.read(_FIRST, 0)
+    if head[:2] != b"PK":
         return False
+    if _begins_with_pickle(head):
+        return True
     with file.mapped() as data:
         return looks_like_zip(data) and bool(_pickles(read_directory(data)))
+
+
+def _begins_with_pickle(head: bytes) -> bool:
+    """Whether the first member is the pickle, as torch writes it; `read` looks at all of them."""
+    name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
+    return head[:4] == LOCAL and name.count(b"/") == 1 and name.endswith(f"/{_PICKLE}".encode())
 
 
 def read(file: Opened) -> Weights:
