@@ -48,7 +48,7 @@ def test_the_report_is_of_the_published_schema(shell: Shell, mixed: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("content", "code"), [(EVIL, 1), (UNLISTED, 1), (CUT, 2), (b"{}", 0)], ids=range(4)
+    ("content", "code"), [(EVIL, 1), (UNLISTED, 1), (CUT, 2), (b"\x80\x04}.", 0)], ids=range(4)
 )
 def test_the_exit_code_tells_the_answer(
     shell: Shell, tmp_path: Path, content: bytes, code: int
