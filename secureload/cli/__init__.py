@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gc.set_threshold(50_000)
     try:
         _begin(sys.argv[1:] if arguments is None else arguments)
+        import secureload.cli.ending  # noqa: F401  while the worker gets ready
+
         code = answer(arguments)
     except KeyboardInterrupt:  # before there is anybody to say so
         code = 130

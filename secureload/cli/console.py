@@ -33,6 +33,8 @@ class OutputClosedError(Exception):
 
 def printable(text: str) -> str:
     """Show control and direction characters as escapes, so that names cannot act on a terminal."""
+    if text.isascii() and text.isprintable():  # mostly, and without compiling a pattern
+        return text
     return re.sub(_UNPRINTABLE, lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
