@@ -17,9 +17,9 @@ def as_dict(report: Report, context: Context) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "verdict": context.verdict,
-        "policy": {"name": context.policy, "digest": context.policy_digest},
+        "policy": {"name": _text(context.policy), "digest": context.policy_digest},
         "ruleset": report.ruleset,
-        "reasons": list(context.reasons),
+        "reasons": [_text(reason) for reason in context.reasons],
         "files": [_file(file) for file in report.files],
         "summary": {
             "files": len(report.files),

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from secureload.errors import CacheError, SecureloadError
 
-_FOLDERS = ("blobs/sha256", "models", "quarantine", "locks")
+_FOLDERS = ("blobs", "blobs/sha256", "models", "quarantine", "locks")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Placed:
     new_blobs: list[Path] = field(default_factory=list)
     replaced_blobs: list[str] = field(default_factory=list)
     restamped: list[tuple[Stamp, Stamp]] = field(default_factory=list)
+    folders: set[Path] = field(default_factory=set)
+    """Folders of blobs that got new entries, which the disk may not have yet."""
 
     def undo(self) -> None:
         """Take away what was placed."""
@@ -147,6 +149,11 @@ def place(
         link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folders.update(tree / parent for parent in PurePosixPath(item.file.path).parents)
         name_also(blob, link)
+    # Once for all: a folder's entries are kept together, and each wait is some milliseconds.
+    for place_of_blobs in sorted(done.folders):
+        sync(place_of_blobs)
+    if done.folders:
+        sync(layout.blobs)
     for folder in sorted(folders, reverse=True):
         sync(folder)
         if folder != tree:  # the top is sealed after its rename, which must write to it
@@ -265,8 +272,7 @@ def _place_blob(layout: Layout, item: Staged, done: Placed, before: dict[Path, S
     if known is None:
         done.new_blobs.append(blob)
     item.place.rename(blob)
-    sync(blob.parent)
-    sync(layout.blobs)
+    done.folders.add(blob.parent)
     if known is not None:
         before[blob] = Stamp.of(blob.lstat())
     return blob

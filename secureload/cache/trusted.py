@@ -394,7 +394,7 @@ class TrustedCache(Memory, Publishing):
             return found[0]
         if found:
             raise NotFoundError(
-                f"{len(found)} admissions begin with `{id_prefix}`", hint="give more digits"
+                f"`{id_prefix}` may begin any of {len(found)} admissions", hint="give more digits"
             )
         raise _no_admission(id_prefix)
 

@@ -6,6 +6,7 @@ Exit codes: 0 allowed, 1 refused, 2 no decision, 130 interrupted.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -50,7 +51,7 @@ def _outcome(verb: Callable[[], object]) -> int:
     except OSError as error:
         _trace()
         where = f"{error.filename}: " if error.filename else ""
-        fail(f"{where}{error.strerror or error}")
+        fail(f"{where}{error.strerror or error}", _HINTS.get(error.errno or 0, ""))
         return 2
     except Exception as error:
         _trace()
@@ -62,6 +63,18 @@ def _outcome(verb: Callable[[], object]) -> int:
     return outcome if isinstance(outcome, int) and not isinstance(outcome, bool) else 0
 
 
+_ROOM = "make room where the output, $SECURELOAD_HOME and $TMPDIR lie, or choose other places"
+_HINTS = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: "$SECURELOAD_HOME and $TMPDIR must be writable",
+    errno.EACCES: "run it as a user who may read and write there",
+    errno.EPERM: "run it as a user who may read and write there",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+    errno.EIO: "the disk or the terminal behind it fails",
+}
+
+
 def _trace() -> None:
     if os.environ.get("SECURELOAD_DEBUG"):
         import traceback
@@ -71,17 +84,24 @@ def _trace() -> None:
 
 @contextlib.contextmanager
 def _termination() -> Iterator[None]:
-    """Turn SIGTERM into an interrupt, so that work in progress is tidied away."""
+    """Turn SIGTERM and SIGHUP into an interrupt, so that work in progress is tidied away.
+
+    A SIGHUP that is ignored stays so: that is what `nohup` asks for.
+    """
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
+    before = {}
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, interrupt)
     except ValueError:  # not the main thread: leave signals alone
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from secureload.cli.console import fail, printable, say, show_json, version
+from secureload.cli.console import counted, fail, printable, say, show_json, version
 from secureload.cli.options import format_option, policy_option
 from secureload.cli.policies import load_policy
 from secureload.errors import SecureloadError
@@ -144,7 +144,7 @@ def _show(
         _row("  missing", missing)
     for name, found in (*tools.items(), *libraries.items()):
         _row(name, found or "not installed")
-    sound = "; ".join(cache.problems) or f"sound, {cache.admissions} admissions"
+    sound = "; ".join(cache.problems) or f"sound, {counted(cache.admissions, 'admission')}"
     _row("cache", f"{cache.home}: {sound}")
 
 

@@ -145,6 +145,8 @@ def _piped(confined: Sandbox, digest: bool, **options: Any) -> FileResult:
     from scanner import scan
     from scanner.frozen import replace
 
+    if sys.stdin.name == os.devnull:  # opened by us: whoever started this process closed it
+        raise UsageError("standard input is closed", hint="pipe a file in, or name a path")
     with tempfile.NamedTemporaryFile(prefix="secureload-stdin-") as stream:
         try:
             shutil.copyfileobj(sys.stdin.buffer, stream, 1 << 20)

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from secureload.errors import CacheError
+from secureload.errors import CacheError, SecureloadError
 from secureload.ledger import plain, postgres
 from secureload.ledger.plain import HEAD
 
@@ -115,8 +115,16 @@ class Database:
                 _UP_TO_DATE.add(self.url)
             return
         if not plain.newest(self.path):
-            with filelock.FileLock(self._lock, timeout=plain.WAIT):
-                self._migrate()
+            try:
+                with filelock.FileLock(self._lock, timeout=plain.WAIT):
+                    self._migrate()
+            except (SecureloadError, filelock.Timeout):
+                raise
+            except OSError as error:
+                raise CacheError(
+                    f"the ledger {self.path}: {error.strerror or error} ({error.filename})",
+                    hint="SECURELOAD_HOME must be writable, also for what only reads it",
+                ) from error
 
     def _version(self) -> str | None:
         """The schema's version, None for an empty file."""

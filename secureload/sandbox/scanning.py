@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from scanner import FileResult
+from scanner import FileResult, Status
 from scanner.engine import Options, failed, ruleset
-from scanner.frozen import dataclass
+from scanner.frozen import dataclass, replace
 from scanner.patterns import pattern
 from scanner.walk import Found
 from secureload.sandbox.limits import Limits
@@ -105,14 +105,15 @@ def _answer(one: _Busy) -> FileResult:
     wrong = _wrong(result, item, one.size)
     if wrong:
         raise worker.give_up(wrong)
-    return result
+    # What could not be opened had no size for the worker.
+    return result if result.size == one.size else replace(result, size=one.size)
 
 
 def _wrong(result: FileResult, item: Found, size: int) -> str:
     """Why a result cannot be what was asked for; empty when it can."""
     if result.path != item.shown:
         return "it spoke of another file than it was asked for"
-    if result.size != size:
+    if result.size != size and result.status is not Status.FAILED:
         return "it told another size than the file has"
     if result.sha256 is not None and not _SHA256.fullmatch(result.sha256):
         return "it told a digest that is none"

@@ -234,11 +234,29 @@ def forked(*, jobs: int = 1, limits: Limits = LIMITS) -> Iterator[Sandbox]:
     """A sandbox whose workers are children of this process, which must have one thread."""
     # Made by hand: importing `tempfile` costs more than a worker does.
     scratch = Path(os.environ.get("TMPDIR") or "/tmp", f"secureload-{os.urandom(8).hex()}")
-    scratch.mkdir(mode=0o700)
+    try:
+        scratch.mkdir(mode=0o700)
+    except OSError:
+        scratch = _elsewhere(scratch.name)
     try:
         yield Sandbox(fork if hasattr(os, "fork") else None, scratch, jobs=jobs, limits=limits)
     finally:
         _remove(scratch)
+
+
+def _elsewhere(name: str) -> Path:
+    """A scratch folder where there is room for one, `$TMPDIR` being of no use."""
+    import tempfile
+
+    try:
+        scratch = Path(tempfile.gettempdir(), name)
+        scratch.mkdir(mode=0o700)
+    except OSError as error:
+        raise SandboxError(
+            f"no folder for temporary files: {error.strerror or error}",
+            hint="set $TMPDIR to a folder that is there, is writable and has room",
+        ) from error
+    return scratch
 
 
 def _remove(folder: Path) -> None:

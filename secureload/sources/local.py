@@ -14,7 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from secureload.errors import AccessError, IntegrityError, NotFoundError, SourceError
+from secureload.errors import (
+    AccessError,
+    IntegrityError,
+    NotFoundError,
+    SecureloadError,
+    SourceError,
+)
 from secureload.flow import FileClaim, Listing, Source, digest_of
 from secureload.sources import base
 from secureload.sources.base import Context, SourceType
@@ -45,12 +51,15 @@ def resolve(source: Source, ctx: Context) -> Listing:
             raise NotFoundError(
                 f"there is no file or folder {location}", hint="check the path's spelling"
             )
+    except SecureloadError:
+        raise
     except PermissionError as error:
         raise _unreadable(error) from error
-    except SourceError:
-        raise
     except OSError as error:
-        raise SourceError(f"{location} cannot be read: {error.strerror or error}") from error
+        raise SourceError(
+            f"{location} cannot be read: {error.strerror or error}",
+            hint="check the path, the disk and the limit of open files",
+        ) from error
     listing = base.listing(source, commit_of(claims), claims)
     if source.revision and source.revision != listing.commit:
         raise IntegrityError(

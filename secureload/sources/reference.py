@@ -40,7 +40,12 @@ def parse(text: str, revision: str | None = None) -> Source:
         UsageError: the text is no reference, or names two different revisions.
         NotFoundError: the text is a path (`./`, `../`, `/`, `~`) and nothing is there.
     """
-    if not text or not text.isprintable() or text != text.strip():
+    if text and not text.isprintable():
+        raise UsageError(
+            f"{text!r} has characters that do not show, which no reference may have",
+            hint="rename the file or folder; `secureload scan` takes any name",
+        )
+    if not text or text != text.strip():
         raise UsageError(f"{text!r} is not a reference to a model", hint=_WAYS)
     if revision is not None:
         _check_revision(revision, text)

@@ -45,4 +45,6 @@ def test_says_what_was_found() -> None:
 
 
 def test_is_valid_utf8_whatever_the_names() -> None:
-    render(REPORT, "json", Context()).encode("utf-8")
+    odd = Context(policy="p\udcff", reasons=("\udcff\udcfe.bin: odd-name",))
+    said = json.loads(render(REPORT, "json", odd).encode("utf-8"))
+    assert said["reasons"] == ["\\udcff\\udcfe.bin: odd-name"]

@@ -83,6 +83,7 @@ def test_output_that_is_lost_is_no_answer() -> None:
             done = subprocess.run(command, cwd=ROOT, check=False, **streams)  # type: ignore[call-overload]
         # Only standard output has something to say here.
         assert done.returncode == (2 if stream == "stdout" else 0)
+        assert stream == "stderr" or b"hint:  make room" in done.stderr
     with FULL.open("w") as full:
         done = subprocess.run(
             [*command, "--frobnicate"], cwd=ROOT, check=False, stdout=full, stderr=full
@@ -103,6 +104,30 @@ def test_streams_that_are_closed_change_no_answer(closed: tuple[int, ...]) -> No
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
     assert (b"allow" in done.stdout) is (1 not in closed)
+
+
+def test_standard_input_that_is_closed_is_no_decision() -> None:
+    command = [sys.executable, "-m", "secureload.cli", "scan", "-"]
+    done = subprocess.run(
+        command, cwd=ROOT, check=False, capture_output=True, preexec_fn=lambda: os.close(0)
+    )
+    assert done.returncode == 2
+    assert b"standard input is closed" in done.stderr
+    empty = subprocess.run(
+        command, cwd=ROOT, check=False, capture_output=True, stdin=subprocess.DEVNULL
+    )
+    assert empty.returncode == 0
+
+
+def test_a_temporary_folder_that_is_not_there_is_done_without(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "secureload.cli", "scan", str(PLAIN)],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "nowhere")},
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_child_is_left_to_be_waited_for(tmp_path: Path) -> None:

@@ -146,7 +146,28 @@ def wait_until_it_catches(pid: int, number: signal.Signals) -> None:
     pytest.fail("the process never installed its handler")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def _by_default() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def test_a_hangup_that_is_ignored_stays_so() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "secureload.cli", "scan", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ) as process:
+        wait_until_it_catches(process.pid, signal.SIGTERM)
+        process.send_signal(signal.SIGHUP)
+        out, _ = process.communicate(b"{}", timeout=60)
+    assert process.returncode == 0
+    assert b"allow" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_ends_it_quietly(number: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "secureload.cli", "scan", "-"],
@@ -155,9 +176,9 @@ def test_an_interrupt_ends_it_quietly(number: signal.Signals) -> None:
         stderr=subprocess.PIPE,
         cwd=ROOT,
         # Whoever runs the tests in the background may have them ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=_by_default,
     ) as process:
-        wait_until_it_catches(process.pid, signal.SIGTERM)
+        wait_until_it_catches(process.pid, signal.SIGHUP)
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130

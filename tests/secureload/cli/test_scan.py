@@ -53,7 +53,7 @@ def test_the_report_is_of_the_published_schema(shell: Shell, mixed: Path) -> Non
 def test_the_exit_code_tells_the_answer(
     shell: Shell, tmp_path: Path, content: bytes, code: int
 ) -> None:
-    (tmp_path / "file.bin").write_bytes(content)
+    (tmp_path / ("file.json" if content == b"{}" else "file.bin")).write_bytes(content)
     said = shell("scan", tmp_path, "--format", "json")
     assert said.code == code
     assert said.json["verdict"] == {0: "allow", 1: "deny", 2: "error"}[code]

@@ -139,6 +139,18 @@ def test_a_folder_in_the_place_of_the_ledger_is_a_clear_error(ledger: Database) 
     assert caught.value.hint
 
 
+def test_a_home_that_may_not_be_written_is_a_clear_error(
+    ledger: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "ledger.lock")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", denied)
+    with pytest.raises(CacheError, match=r"Permission denied \(ledger.lock\)") as caught:
+        ledger.create()
+    assert "must be writable" in caught.value.hint
+
+
 def test_a_name_that_is_no_text_is_a_clear_error(ledger: Database) -> None:
     with pytest.raises(CacheError, match="not valid Unicode"), ledger.write() as session:
         session.execute(text("SELECT :x"), {"x": "model-\udcff"})

@@ -13,7 +13,7 @@ import pytest
 
 import scanner
 from scanner import FileResult, FileVerdict, Status
-from scanner.engine import Options, examine, prepare
+from scanner.engine import Options, examine, failed, prepare
 from scanner.walk import Found
 from secureload.sandbox import Sandbox, Tier, forked
 from secureload.sandbox.jobs import Scanning
@@ -153,6 +153,11 @@ def _invent_a_digest(channel: Channel, found: Found) -> None:
     channel.send(_clean(found, sha256="../../etc/passwd"))
 
 
+def _deny(*_: object) -> None:
+    # The worker is a process of its own, which may read nothing more from here on.
+    globals()["examine"] = lambda found, _: failed(found, "Permission denied")
+
+
 def _answer_twice(channel: Channel, found: Found) -> None:
     channel.send(_clean(found))
     channel.send(_clean(found, path="c.txt"))
@@ -191,6 +196,20 @@ def test_a_lost_worker_is_one_failed_file(
     assert found["b-evil.txt"].verdict is FileVerdict.ERROR
     assert why in found["b-evil.txt"].findings[0].message
     assert all(found[name] == scanner.scan_file(folder / name) for name in ("a.txt", "c.txt"))
+
+
+def test_a_file_that_may_not_be_read_says_so_and_keeps_its_size(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("a.txt", "b-evil.txt", "c.txt"):
+        (folder / name).write_text("text")
+
+    found = scan_misled(folder, _deny, Limits())
+
+    for name in ("b-evil.txt", "c.txt"):
+        assert (found[name].status, found[name].size) == (Status.FAILED, 4)
+        assert found[name].findings[0].message == "the file cannot be read: Permission denied"
+    assert found["a.txt"].status is Status.EXAMINED
 
 
 def test_an_answer_too_many_is_no_answer_for_the_next_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from secureload import sources
-from secureload.errors import IntegrityError, NotFoundError, SourceError
+from secureload.errors import CacheError, IntegrityError, NotFoundError, SourceError
 from secureload.flow import Listing, Source
 from secureload.sources import Context, parse
 
@@ -175,6 +175,17 @@ def test_an_unreadable_folder_is_an_error(
     with pytest.raises(SourceError, match="may not be read") as caught:
         resolve(folder, ctx)
     assert caught.value.hint
+
+
+def test_trouble_with_the_cache_is_not_told_as_trouble_with_the_folder(
+    folder: Path, ctx: Context
+) -> None:
+    def full(*_: object) -> None:
+        raise CacheError("the disk is full", hint="free some space")
+
+    with pytest.raises(CacheError, match="the disk is full") as caught:
+        resolve(folder, dataclasses.replace(ctx, known_digest=full, remember_digest=full))
+    assert caught.value.hint == "free some space"
 
 
 def test_too_many_files_are_an_error(
