@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import scanner
 from secureload import history, policy, sources, versions
+from secureload.cache import TrustedCache
 from secureload.errors import NothingNeededError
 from secureload.flow import AdmissionKey, CacheEntry, Need, Source
 from secureload.settings import Settings
@@ -238,10 +239,15 @@ def open_gate(
 ) -> Gate:
     """Make a gate from what callers say and from the environment as it is now.
 
+    Where the ledger is shared, waivers approved on other machines count here from now on.
+
     Raises:
         PolicyError: the policy or a trust root is not valid.
+        CacheError: the shared ledger cannot be read.
     """
     settings = Settings.from_environment()
+    if settings.database:
+        TrustedCache.of(settings).bring_waivers()
     loaded = policy.with_trust_roots(policy.load(trust_policy, settings), trust_roots)
     return Gate(
         policy=loaded,

@@ -300,6 +300,16 @@ class TrustedCache(Memory, Publishing):
         with self._database.read() as session:
             return recalls.standing(session, subjects)
 
+    def bring_waivers(self) -> bool:
+        """Have here the waivers approved on other machines of an installation; true if any is new.
+
+        Raises:
+            CacheError: the ledger cannot be read, or the disk refused.
+        """
+        from secureload.cache import waivers
+
+        return waivers.bring(self._database, self.layout.home)
+
     def recalls(self) -> tuple[RecallRecord, ...]:
         """All recalls, lifted ones too, newest first."""
         if not self._has_ledger:

@@ -175,7 +175,11 @@ def entry_json(entry: CacheEntry) -> dict[str, Any]:
         **verdict_json(entry.verdict),
         "admission": entry.admission,
         "path": str(entry.path),
-        "source": {"kind": entry.source.kind, "location": entry.source.location},
+        "source": {
+            "kind": entry.source.kind,
+            "location": entry.source.location,
+            "repo_type": entry.source.repo_type,
+        },
         "files": [
             {"path": file.path, "size": file.size, "sha256": file.sha256} for file in entry.files
         ],

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner import Severity
+from secureload.cache.waivers import bring, place_of, write
 from secureload.errors import PolicyError
 from secureload.flow import Source
 from secureload.gateway.problems import Conflict
-from secureload.ledger import reviews
-from secureload.ledger.database import Database
 from secureload.ledger.records import ReviewRecord, VerdictRecord
 from secureload.policy import waivers
 
 if TYPE_CHECKING:
     from secureload.gateway.catalogue import Catalogue
 
-_LOG = logging.getLogger("secureload.waivers")
+__all__ = ["DAYS", "bring", "waive"]
 
 DAYS = 30
 """How long a waiver lasts where the reviewer names no day."""
@@ -87,47 +82,7 @@ def waive(
             raise Conflict(f"the waiver would not count: it {problem}")
 
     try:
-        _write(_place(catalogue.cache.layout.home, review.id), text, check)
+        write(place_of(catalogue.cache.layout.home, review.id), text, check)
     except PolicyError as error:
         raise Conflict(f"the waiver would not be valid: {error.message}") from error
     return text
-
-
-def bring(ledger: Database, home: Path) -> bool:
-    """Have the waivers here that were approved on other machines; true if one is new.
-
-    Raises:
-        CacheError: the ledger cannot be read.
-        OSError: the disk refused.
-    """
-    new = False
-    with ledger.read() as session:
-        for review_id, text in reviews.waivers(session):
-            place = _place(home, review_id)
-            if place.exists():
-                continue
-            if not reviews.is_logged(session, review_id, text):
-                _LOG.error("the waiver of review %s is not in the audit log", review_id)
-                continue
-            _write(place, text)
-            new = True
-    return new
-
-
-def _place(home: Path, review_id: str) -> Path:
-    return home / "waivers" / f"review-{review_id[:12]}.yaml"
-
-
-def _write(place: Path, text: str, check: Callable[[Path], None] = lambda _draft: None) -> None:
-    """Write a file so that it is there whole or not at all; `check` may refuse it before."""
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=place.parent, suffix=".draft")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        check(Path(name))
-        Path(name).rename(place)
-    finally:
-        Path(name).unlink(missing_ok=True)

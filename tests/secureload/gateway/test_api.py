@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import uuid
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from secureload.gateway.principals import Role
 from tests.builders import models, waivers
 from tests.secureload.gateway.conftest import EVERYWHERE, Guarded, World
+from tests.servers.loopback import ROOT
 from tests.servers.service import Reply, Service
 
 pytestmark = EVERYWHERE
@@ -150,6 +154,27 @@ def test_an_approved_review_lets_the_model_in_until_its_waiver_expires(
     every = service.ask(f"{API}/waivers", token=asker).json
     (waiver,) = [one for one in every if one["repos"] == ["org/odd"]]
     assert (waiver["owner"], waiver["approved_by"]) == ("requester", ["reviewer"])
+    if world.cluster is not None:
+        said = by_hand(world, "org/odd")
+        assert said.returncode == 0, said.stdout + said.stderr
+        assert "waived by requester" in said.stdout
+
+
+def by_hand(world: World, name: str) -> subprocess.CompletedProcess[str]:
+    """Admit a model on one more machine of an installation, with the command line."""
+    assert world.cluster is not None
+    own = {
+        "HF_ENDPOINT": world.hub.url,
+        "SECURELOAD_HOME": str(world.cluster.root / "by-hand"),
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "secureload.cli", "admit", name, "--format", "json"],
+        env={**os.environ, **world.cluster.environment, **own},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_what_nothing_excuses_is_not_approved(guarded: Guarded) -> None:
