@@ -38,6 +38,7 @@ Examples:
   secureload admit ./checkpoint --policy research
   secureload admit org/model@v1 --policy strict --trust-root publishers.yaml
   path=$(secureload admit org/model@v1 --format path)
+  secureload admit datasets/org/rows --policy ours.yaml     # which says `repoTypes`
 
 \b
 Across an air gap, by the signed summary of another installation:
