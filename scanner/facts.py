@@ -30,11 +30,14 @@ class ImportFact(Fact):
 
     `module` or `name` is None when the stream computes it in a way that cannot be resolved.
     `objection` is None when an allowlist names the global, otherwise the reason why not.
+    `by_value` says that it only makes functions from code that the pickle carries, and that
+    nothing dangerous is known of any of that code.
     """
 
     module: str | None
     name: str | None
     objection: str | None = "no allowlist names it"
+    by_value: bool = False
 
     @property
     def dotted(self) -> str:
@@ -48,7 +51,7 @@ class CallFact(Fact):
 
     `function` is the abstract value called and `args` the abstract argument tuple (or
     whatever stands in its place). `objection` is None when an allowlist entry covers this call
-    with these arguments, otherwise the reason why none does.
+    with these arguments, otherwise the reason why none does. `by_value` is as an import's.
     """
 
     function: Value
@@ -56,6 +59,7 @@ class CallFact(Fact):
     callee: str
     """Printable dotted name of what is called, `?` where unresolved."""
     objection: str | None
+    by_value: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

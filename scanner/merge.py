@@ -38,11 +38,12 @@ def merged(facts: Iterable[Fact], limits: Limits) -> list[Finding]:
 
 
 def _once(said: list[tuple[Fact, Finding]]) -> Iterator[tuple[Fact, Finding]]:
-    """Leave out a hidden pickle where the pickle machine has told of its global as critical."""
+    """Leave out a hidden pickle where the pickle machine has judged its global already."""
     told = {
         (finding.where.member, finding.evidence.get("global"))
-        for _, finding in said
-        if finding.severity is Severity.CRITICAL and finding.rule != _REPEATS
+        for fact, finding in said
+        if (finding.severity is Severity.CRITICAL or getattr(fact, "by_value", False))
+        and finding.rule != _REPEATS
     }
     for fact, finding in said:
         place = (finding.where.member, finding.evidence.get("global"))

@@ -353,6 +353,16 @@ def is_fatal(attribute: str) -> bool:
     return attribute in _FATAL_WORDS
 
 
+def climbs(attribute: str) -> bool:
+    """Whether an attribute of this name leads from any object to others."""
+    return attribute in _REACHES
+
+
+def known() -> frozenset[str]:
+    """Return every dotted name and module that is known for an effect, harmless ones left out."""
+    return frozenset(_MODULE_EFFECTS) | frozenset(_NAME_EFFECTS)
+
+
 def only_python2(module: str) -> bool:
     """Whether this is the name of a module that Python 3 has not."""
     return module in _PYTHON2

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from scanner.facts import CallFact, Fact, ImportFact, PersistentIdFact, StateFact
 from scanner.findings import Where
 from scanner.pickles.allowlist import CALLED_ONLY, Allowlist
+from scanner.pickles.by_value import role
 from scanner.pickles.ledger import Ledger, Stopped
 from scanner.pickles.persistent import PersistentPolicy
 from scanner.pickles.source import Source
@@ -59,6 +60,7 @@ class Effects:
         self.storages: dict[int, str | None] = {}
         self.named: set[Global] = set()
         self.looked = 0
+        self.coded = False
 
     def problem(self, kind: str, message: str, offset: int, *, fatal: bool = True) -> None:
         """Note what is wrong at an offset of the data being read."""
@@ -78,11 +80,15 @@ class Effects:
         objection = self.allowlist.judge_import(known)
         if objection is None and self.allowlist.kind(known) == CALLED_ONLY:
             self.named.add(known)
+        if objection is not None:
+            self.coded = self.coded or role(known) is not None
+            self.ledger.by_value.imported(known)
 
         def make(where: Where, count: int) -> Fact:
             return ImportFact(
-                where=where, count=count, module=module, name=name, objection=objection
-            )
+                where=where, count=count, module=module, name=name, objection=objection,
+                by_value=self.ledger.by_value.harmless(known),
+            )  # fmt: skip
 
         self.ledger.note(("import", key), offset + self.shift, opcode, make)
         if self.trace is not None:
@@ -137,6 +143,7 @@ class Effects:
                     args=args,
                     callee=name,
                     objection=objection,
+                    by_value=self.ledger.by_value.harmless(function),
                 )
 
             self.ledger.note(key, offset + self.shift, opcode, make)
@@ -146,6 +153,8 @@ class Effects:
             function, args, opcode=opcode, offset=offset + self.shift, kwargs=kwargs,
             objection=objection,
         )  # fmt: skip
+        if self.coded:
+            self.ledger.by_value.called(call)
         if self.trace is not None:
             self.trace(offset + self.shift, opcode, call)
         return call
@@ -195,6 +204,8 @@ class Effects:
         name = callee(target.function if isinstance(target, Call) else target)
         if self.named and objection is None:
             objection = self.handed_on(state)
+        if self.coded:
+            self.ledger.by_value.changed(target, state, opcode)
 
         def make(where: Where, count: int) -> Fact:
             return StateFact(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from scanner.facts import Fact, ImportFact, ProblemFact
 from scanner.findings import Where
+from scanner.pickles.by_value import ByValue
 
 
 class Stopped(Exception):  # noqa: N818  control flow of the machine
@@ -23,6 +24,7 @@ class Ledger:
         self.member = member
         self.origin = origin
         self.again = False
+        self.by_value = ByValue()
         self.seen: dict[tuple[object, ...], list[object]] = {}
         self.made: list[tuple[int, int, Callable[[Where, int], Fact], list[object]]] = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from scanner.facts import ImportFact
+from scanner.findings import Severity
 from scanner.pickles import danger
 from scanner.rules import Message
 
@@ -15,7 +16,16 @@ def imports_with(effect: str) -> Callable[[ImportFact], Iterator[Message]]:
     def check(fact: ImportFact) -> Iterator[Message]:
         if fact.objection is None or fact.module is None or fact.name is None:
             return
-        if danger.effect(fact.module, fact.name) == effect:
+        if danger.effect(fact.module, fact.name) != effect:
+            return
+        if fact.by_value:
+            yield Message(
+                text=f"`{fact.dotted}` makes a function from code that the pickle carries; "
+                "nothing dangerous is known of that code, and whoever loads it may call it",
+                severity=Severity.HIGH,
+                evidence=evidence(fact),
+            )
+        else:
             yield Message(
                 text=f"`{fact.dotted}` {danger.EFFECTS[effect]}: "
                 "a pickle that names it can do so while it loads",

@@ -6,6 +6,7 @@ Why it matters
 Fires on
     `builtins.eval`, `builtins.exec`, `code.InteractiveInterpreter`, `runpy`, `timeit`, `pdb`,
     `marshal`, `types.FunctionType`, `numpy.testing` helpers that compile their argument.
+    Only high where the code that is made a function is harmless: see `unpickles-again`.
 Stays quiet on
     functions that take data and give data.
 Remedy

@@ -8,7 +8,8 @@ Fires on
     but an enumeration), and calls of what another call gave back. Critical where the callee
     is known to be dangerous, but for `getattr` of a plain attribute, `partial` of a function
     of which nothing dangerous is known, and `attrgetter` or `methodcaller` that keeps one
-    plain name and is not called in turn.
+    plain name and is not called in turn; nor where the type that is called makes a code
+    object of which nothing dangerous is known.
 Stays quiet on
     functions that an object keeps and nothing calls (`max`, `itemgetter(0)`, a `partial` of
     them);
@@ -48,7 +49,9 @@ def check(fact: CallFact) -> Iterator[Message]:
         return
     yield Message(
         text=f"the result of `{fact.callee}` is called: {fact.objection}",
-        severity=Severity.CRITICAL if _resolved(function) else Severity.HIGH,
+        severity=(
+            Severity.CRITICAL if _resolved(function) and not fact.by_value else Severity.HIGH
+        ),
         evidence=evidence,
     )
 

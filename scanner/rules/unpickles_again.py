@@ -4,7 +4,9 @@ Why it matters
     A pickle inside a string is out of sight of whoever reads the outer one.
 Fires on
     `pickle.loads`, `torch.load`, `torch.storage._load_from_bytes`, `numpy.load`,
-    `joblib.load`, `dill.*`, `cloudpickle.*`, `pandas.read_pickle`.
+    `joblib.load`, `dill.*`, `cloudpickle.*`, `pandas.read_pickle`. Only high, not critical,
+    where cloudpickle or dill make functions from code that the pickle carries, no name or
+    text in that code is known to be dangerous, and nothing calls them while loading.
 Stays quiet on
     the rebuild functions of torch and numpy, which take bytes as numbers.
 Remedy

@@ -204,6 +204,8 @@ class Compiler:
             return p.binbytes(value)
         if isinstance(value, int):
             return p.integer(value)
+        if isinstance(value, float):
+            return p.number(value)
         if isinstance(value, tuple):
             return self._tuple(value)
         if isinstance(value, list):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scanner.facts import CallFact
 from scanner.findings import Severity, Where
+from scanner.frozen import replace
 from scanner.pickles.values import Call, Global, Value, callee
 from scanner.rules.unlisted_call import RULE
 
@@ -34,6 +35,12 @@ def test_the_result_of_a_call_fires_and_more_so_when_a_resolver_made_it() -> Non
     (plain,) = RULE.apply(call(result("vendor", "factory")))
     (resolved,) = RULE.apply(call(result("operator", "attrgetter")))
     assert (plain.severity, resolved.severity) == (Severity.HIGH, Severity.CRITICAL)
+
+
+def test_a_type_that_makes_harmless_code_is_not_critical() -> None:
+    fact = replace(call(result("cloudpickle.cloudpickle", "_builtin_type")), by_value=True)
+    (finding,) = RULE.apply(fact)
+    assert finding.severity is Severity.HIGH
 
 
 def test_stays_quiet_on_allowed_calls_and_on_callees_reported_by_name() -> None:

@@ -47,3 +47,9 @@ def test_stays_quiet_on_what_an_allowlist_admits() -> None:
     module, name = ("pickle", "loads")
     fact = ImportFact(where=HERE, module=module, name=name, objection=None)
     assert list(RULE.apply(fact)) == []
+
+
+def test_it_is_high_where_the_code_of_a_function_is_harmless() -> None:
+    fact = ImportFact(where=HERE, module="dill._dill", name="_create_function", by_value=True)
+    (finding,) = RULE.apply(fact)
+    assert finding.severity is Severity.HIGH
