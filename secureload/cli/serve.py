@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +16,8 @@ from secureload.cli.console import say
 from secureload.cli.options import policy_option
 from secureload.errors import UsageError
 from secureload.settings import Settings
+
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#@]*)?")
 
 if TYPE_CHECKING:
     from secureload.gateway.app import Services
@@ -89,7 +92,7 @@ def command(
     settings = Settings.from_environment()
     settings = replace(
         settings,
-        endpoint=(upstream or settings.endpoint).rstrip("/"),
+        endpoint=_upstream(upstream or settings.endpoint),
         policy=_policy(policy_name or settings.policy),
         offline=offline or settings.offline,
     )
@@ -158,3 +161,17 @@ def _is_loopback(host: str) -> bool:
 
 
 running.named(command)
+
+
+def _upstream(text: str) -> str:
+    """The hub's address, said to be none before anybody is served.
+
+    Raises:
+        UsageError: it is no address of a hub.
+    """
+    if not _ADDRESS.fullmatch(address := text.rstrip("/")):
+        raise UsageError(
+            f"--upstream: {text!r} is no address of a hub",
+            hint="give something like https://huggingface.co",
+        )
+    return address

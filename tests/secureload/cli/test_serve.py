@@ -28,3 +28,10 @@ def test_a_policy_that_is_not_valid_stops_the_start(
     refused = shell("serve", "--port", "0", "--policy", "absent")
     assert refused.code == 2
     assert "no policy `absent`" in refused.err
+
+
+@pytest.mark.parametrize("upstream", ["ftp://hub.example", "hub.example", "https://", "http://a b"])
+def test_what_is_no_address_of_a_hub_stops_the_start(shell: Shell, upstream: str) -> None:
+    refused = shell("serve", "--port", "0", "--upstream", upstream)
+    assert refused.code == 2
+    assert "no address of a hub" in refused.err
