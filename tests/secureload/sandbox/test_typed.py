@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner import FileResult, Finding, Severity, Status, Where
@@ -73,11 +73,13 @@ def same(value: Any, type_: Any) -> None:
     assert type(ours) is type(theirs)
 
 
+@settings(deadline=None)
 @given(values, st.sampled_from([Part, Colour, Severity, int, str, bool, float, type(None)]))
 def test_what_is_taken_is_taken_by_msgspec_too(value: object, type_: type) -> None:
     same(value, type_)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_and_so_is_what_differs_in_one_place(data: st.DataObject) -> None:
     changed = json.loads(json.dumps(WHOLE))
@@ -89,6 +91,7 @@ def test_and_so_is_what_differs_in_one_place(data: st.DataObject) -> None:
     same(changed, Whole)
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         FileResult,
