@@ -3,7 +3,7 @@
 Operations are listed from nodes and library functions at any depth, by walking the wire
 format. Reviewed ones are clean; those that call Python, or open, write or list files while
 the model runs, are code; any other is code that nobody looked at. What saves and restores is
-clean where SavedModel itself writes it.
+clean where SavedModel itself writes it, to a path that whoever saves has given.
 
 Source: `tensorflow/core/protobuf/saved_model.proto`, `meta_graph.proto`, `graph.proto`,
 `function.proto`, `attr_value.proto`.
@@ -18,6 +18,7 @@ from scanner.facts import CodeFact, Fact, MemberFact
 from scanner.formats import Format, Read
 from scanner.formats._protobuf import BYTES, VARINT, WireError, fields, shape, text
 from scanner.formats._tensorflow_ops import REVIEWED
+from scanner.formats._tensorflow_paths import Scope, is_given
 from scanner.patterns import pattern
 from scanner.reader import Blob
 
@@ -61,6 +62,10 @@ _SAVER = pattern(
 """Functions that SavedModel's writer makes to save and restore, and nodes of older savers."""
 _FILENAME = pattern(r"\^?(?:[\w.-]+/)*(?:saver_filename|(?:save(?:_\d+)?/)?Const(?:_\d+)?)(?::0)?")
 """The node that a saver's function is given the file's name by: a placeholder."""
+_PATHS = {"SaveV2": (0,), "Save": (0,), "SaveSlices": (0,), "MergeV2Checkpoints": (0, 1)}
+"""Which inputs of what saves are paths."""
+_INPUTS = 100_000
+"""Inputs of a node that are kept: a checkpoint has a prefix for each shard."""
 _STREAMS = pattern(rb"stdout|stderr|log\((?:info|warning|error)\)")
 _TABLES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 """These read the vocabularies that a SavedModel declares among its assets."""
@@ -122,6 +127,9 @@ class _Walk:
         self.acting: Counter[str] = Counter()
         self.defined: set[str] = set()
         self.assets: list[str] = []
+        self.scopes: dict[str, Scope] = {}
+        self.saving: list[tuple[str, str, list[str]]] = []
+        self.calling: list[tuple[str, str]] = []
 
     def function(self, data: memoryview) -> str:
         """Note the name that a library function is called by, and return it."""
@@ -145,19 +153,25 @@ class _Walk:
                 name = text(value)
             elif number == 2:
                 operation = text(value)
-            elif number == 3 and not inputs:
+            elif number == 3 and len(inputs) < _INPUTS:
                 inputs.append(text(value))
             elif number == 5:
                 pair = {key: said for key, _, said in fields(value)}
                 said = pair.get(2)
                 if isinstance(said, memoryview):
                     attributes[text(pair.get(1, 0))] = said
-        if self._acts(operation, name, function, attributes):
+        made = operation, inputs, attributes.get("value")
+        self.scopes.setdefault(function, {}).setdefault(name, []).append(made)
+        if operation in _PATHS and self.whole != "graph" and _is_saver(function or name):
+            self.saving.append((function, operation, inputs))
+        elif self._acts(operation, name, function, attributes):
             self.acting[operation] += 1
         elif not _is_special(operation):
             self.seen[operation] += 1
         for called in _called(attributes):
-            if _is_saver(called) and not self._is_saving(inputs, function):
+            if _is_saver(called) and self._is_saving(inputs, function):
+                self.calling.append((f"{operation} of {called}"[:200], inputs[0]))
+            elif _is_saver(called):
                 self.acting[f"{operation} of {called}"[:200]] += 1
 
     def _acts(
@@ -176,6 +190,17 @@ class _Walk:
     def _is_saving(self, inputs: list[str], function: str) -> bool:
         """Whether this is the call by which a saver is reached: no other function makes it."""
         return not function and bool(inputs) and _FILENAME.fullmatch(inputs[0]) is not None
+
+    def trace(self) -> None:
+        """Note the savers whose path is not the one that whoever saves has given."""
+        for function, operation, inputs in self.saving:
+            scope = self.scopes[function]
+            paths = [inputs[at : at + 1] for at in _PATHS[operation]]
+            if not all(path and is_given(path[0], scope, function) for path in paths):
+                self.acting[operation] += 1
+        for said, name in self.calling:
+            if not is_given(name, self.scopes.get("", {}), ""):
+                self.acting[said] += 1
 
     def unknown(self) -> Iterator[tuple[str, int]]:
         """The operations that are neither reviewed nor functions of the graph itself."""
@@ -226,6 +251,7 @@ def read(blob: Blob) -> Read:
         yield from _walked(blob, walk)
     except WireError as error:
         yield blob.problem("malformed", f"the graph is damaged: {error}", fatal=True)
+    walk.trace()
     for name in sorted(walk.acting):
         yield dangerous(blob, name, walk.acting[name])
     for name, count in walk.unknown():
