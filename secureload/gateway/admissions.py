@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import functools
 import re
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -32,6 +33,7 @@ from secureload.gateway.problems import (
     RepoNotFound,
     RevisionNotFound,
     Unavailable,
+    Unconvertible,
 )
 from secureload.gateway.revisions import View
 from secureload.gateway.upstream import Upstream
@@ -40,6 +42,9 @@ from secureload.policy import Topics
 from secureload.sources import parse
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+RETRY = 30
+"""Seconds after which a client may try again what failed here."""
 
 
 class Admissions:
@@ -63,6 +68,7 @@ class Admissions:
         self._jobs = jobs
         self._count = count
         self._once = Once()
+        self._failed: dict[tuple[str, str], tuple[float, Problem]] = {}
         self._refreshing: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def check_access(self, principal: Principal, repository: str) -> None:
@@ -166,8 +172,7 @@ class Admissions:
                     await aside(self._catalogue.remember, repository, revision, commit)
                     return view
             await self._raise_refusal(repository, commit)
-        ticket = await self.request(principal, repository, revision)
-        await self._outcome(ticket)
+        await self._have_admitted(principal, repository, revision, commit or revision)
         view = await aside(self._catalogue.view, repository, revision)
         if view is None:
             raise Unavailable(
@@ -182,7 +187,7 @@ class Admissions:
         await self._raise_refusal(repository, commit)
         fresh = await aside(self._catalogue.view, repository, commit)
         if fresh is None:
-            await self._outcome(await self.request(principal, repository, commit))
+            await self._have_admitted(principal, repository, commit, commit)
             fresh = await aside(self._catalogue.view, repository, commit)
         view = await aside(self._catalogue.view, repository, revision)
         if view is not None:
@@ -208,13 +213,36 @@ class Admissions:
         if verdict is not None:
             raise RefusedByPolicy(verdict)
 
-    async def _outcome(self, ticket: Ticket) -> Outcome:
+    async def _have_admitted(
+        self, principal: Principal, repository: str, revision: str, commit: str
+    ) -> None:
+        """Start the admission or join it, and wait; what came instead is raised.
+
+        What failed for a reason of its own would fail again, however often clients try: its
+        answer stands for a while. Nobody is kept from asking for the admission itself.
+        """
+        until, problem = self._failed.get((repository, commit), (0.0, None))
+        if problem is not None and time.monotonic() < until:
+            raise problem
+        ticket = await self.request(principal, repository, revision)
         waited = await self._jobs.wait(ticket.id, self._config.wait)
         if waited.outcome is None:
             raise not_yet(waited)
-        if waited.outcome.state != "admitted":
-            raise problem_of(waited.outcome, waited.order)
-        return waited.outcome
+        if waited.outcome.state == "admitted":
+            self._failed.pop((repository, commit), None)
+            return
+        problem = problem_of(waited.outcome, waited.order)
+        if seconds := self._stands(waited.outcome):
+            now = time.monotonic()
+            self._failed = {key: one for key, one in self._failed.items() if one[0] > now}
+            self._failed[repository, commit] = (now + seconds, problem)
+        raise problem
+
+    def _stands(self, outcome: Outcome) -> float:
+        """Seconds for which the answer to a failed admission stands."""
+        if outcome.fault == "conversion":
+            return self._config.refusal
+        return RETRY if outcome.fault == "internal" else 0.0
 
     def _follow(self, principal: Principal, repository: str, revision: str) -> None:
         """Look behind the scenes whether a branch has moved on."""
@@ -267,6 +295,9 @@ def problem_of(outcome: Outcome, order: Order) -> Problem:
         return kind(outcome.message, hint=outcome.hint)
     if outcome.fault == "no-file":
         return EntryNotFound(outcome.message, hint=outcome.hint)
+    if outcome.fault == "conversion":
+        subject = f"{order.repository}@{order.revision}"
+        return Unconvertible(f"{subject}: {outcome.message}", hint=outcome.hint)
     if outcome.fault == "access":
         return Gated(outcome.message, hint="the service's own token may not read it either")
     # What went wrong here may name this machine's folders: the job's record has it in full.
@@ -274,7 +305,7 @@ def problem_of(outcome: Outcome, order: Order) -> Problem:
     return Unavailable(
         f"{order.repository}@{order.revision} could not be admitted: {what}",
         hint="" if outcome.fault == "internal" else outcome.hint,
-        seconds=30,
+        seconds=RETRY,
     )
 
 

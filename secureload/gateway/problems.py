@@ -135,6 +135,15 @@ class Gated(Problem):
     status, title, code = 403, "Gated", "GatedRepo"
 
 
+class Unconvertible(Problem):
+    """Weights that cannot become safetensors. `GatedRepo` so that clients show the text.
+
+    No decision, and none to come while the files are the same: trying again changes nothing.
+    """
+
+    status, title, code = 403, "Cannot be converted", "GatedRepo"
+
+
 class Conflict(Problem):
     """What was asked for does not fit how things stand."""
 

@@ -86,7 +86,8 @@ class Order:
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How an order ended. `state` is `admitted`, `refused`, `done` or `failed`.
 
-    `fault` names the kind of accident: `not-found`, `no-file`, `access`, `unavailable`, `internal`.
+    `fault` names the kind of accident: `not-found`, `no-file`, `access`, `conversion`,
+    `unavailable`, `usage`, `internal`.
     """
 
     state: str
@@ -175,6 +176,7 @@ def _fault(error: SecureloadError) -> str:
         "NotFoundError": "not-found",
         "NothingNeededError": "no-file",
         "AccessError": "access",
+        "ConversionError": "conversion",
         "TransientError": "unavailable",
         "OfflineError": "unavailable",
         "SourceError": "unavailable",
