@@ -53,7 +53,7 @@ DANGEROUS = frozenset(
 )  # fmt: skip
 """Operations that call Python, or open, write or list files or connections."""
 
-_SAVING = frozenset({"SaveV2", "Save", "SaveSlices", "MergeV2Checkpoints", "ShardedFilename"})
+SAVING = frozenset({"SaveV2", "Save", "SaveSlices", "MergeV2Checkpoints", "ShardedFilename"})
 """Every SavedModel and meta graph has these in its saver; they run when someone saves."""
 _SAVER = pattern(
     r"__inference__traced_(?:save|restore)(?:_\d+)?|(?:[\w.-]+/)*save(?:_\d+)?/[\w./-]+"
@@ -177,7 +177,7 @@ class _Walk:
     def _acts(
         self, operation: str, name: str, function: str, attributes: dict[str, memoryview]
     ) -> bool:
-        if operation in _SAVING and self.whole != "graph":
+        if operation in SAVING and self.whole != "graph":
             return not _is_saver(function or name)
         if operation == "PrintV2":
             stream = attributes.get("output_stream")
@@ -216,7 +216,7 @@ _CUSTOM = pattern(rb"custom_call")
 
 def _is_special(operation: str) -> bool:
     """Whether an operation that was found not to act needs no other review."""
-    return operation in _SAVING or operation in ("PrintV2", "XlaCallModule")
+    return operation in SAVING or operation in ("PrintV2", "XlaCallModule")
 
 
 def _is_saver(name: str) -> bool:
@@ -261,6 +261,33 @@ def read(blob: Blob) -> Read:
             where=blob.where(), name=asset[:200], kind="external-tensor", size=0,
             compressed_size=0, target=asset[:200],
         )  # fmt: skip
+
+
+def saves(graph: bytes) -> tuple[int, bool]:
+    """How many operations of savers a graph has, and whether all of them are a saver's own.
+
+    Raises:
+        WireError: The bytes are no graph.
+    """
+    walk = _Walk("meta")
+    pending: list[tuple[str, memoryview, str]] = [("graph", memoryview(graph), "")]
+    count = 0
+    while pending:
+        kind, data, function = pending.pop()
+        if kind == "node":
+            walk.node(data, function)
+            continue
+        if kind == "function":
+            function = walk.function(data)
+        for number, _, value in fields(data):
+            inner = _INSIDE.get((kind, number))
+            if inner is not None and isinstance(value, memoryview):
+                pending.append((inner, value, function))
+    walk.trace()
+    for scope in walk.scopes.values():
+        count += sum(node[0] in SAVING for nodes in scope.values() for node in nodes)
+    savers = any(_is_saver(name.rpartition(" of ")[2]) for name in walk.acting)
+    return count, not savers and SAVING.isdisjoint(walk.acting)
 
 
 def _walked(blob: Blob, walk: _Walk) -> Iterator[Fact]:

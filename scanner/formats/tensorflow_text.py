@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 
 from scanner.formats import Format, Read
+from scanner.formats._protobuf import WireError
+from scanner.formats._tensorflow_messages import graph_of
 from scanner.formats._tensorflow_ops import REVIEWED
 from scanner.formats._text import first_word, is_text
-from scanner.formats.tensorflow import DANGEROUS, dangerous, unreviewed
+from scanner.formats.tensorflow import DANGEROUS, SAVING, dangerous, saves, unreviewed
 from scanner.patterns import pattern
 from scanner.reader import Blob
 
@@ -19,6 +21,7 @@ _STRING = rb"(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
 _OPERATION = pattern(rb"\bop\s*:\s*((?:" + _STRING + rb"\s*)+)")
 _SIGNATURE = pattern(rb"\bsignature\s*:?\s*[{<]\s*name\s*:\s*((?:" + _STRING + rb"\s*)+)")
 """How a library's function says its name, by which nodes call it."""
+_LARGEST = 64 << 20
 _PIECE = pattern(_STRING)
 _ESCAPE = pattern(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
 
@@ -50,11 +53,26 @@ def read(blob: Blob) -> Read:
     for match in _OPERATION.finditer(blob.data):
         name = _plain(match[1])
         seen[name] = seen.get(name, 0) + 1
+    ordinary = _saves_only_where_told(blob, seen)
     for name in sorted(seen):
+        if ordinary and name in SAVING:
+            continue
         if name in DANGEROUS:
             yield dangerous(blob, name, seen[name])
         elif name not in REVIEWED and name not in defined:
             yield unreviewed(blob, name, seen[name])
+
+
+def _saves_only_where_told(blob: Blob, seen: dict[str, int]) -> bool:
+    """Whether all that saves is a saver's own; a text that is not plainly read says nothing."""
+    expected = sum(count for name, count in seen.items() if name in SAVING)
+    if not expected or len(blob.data) > _LARGEST:
+        return False
+    graph = graph_of(bytes(blob.data), _plain)
+    try:
+        return graph is not None and saves(graph) == (expected, True)
+    except WireError:
+        return False
 
 
 FORMAT = Format(name="tensorflow-text", recognise=recognise, read=read)

@@ -345,7 +345,9 @@ def test_a_small_onnx() -> None:
 
 def test_a_saved_model_of_plain_operations() -> None:
     nodes = b"".join(
-        wire.chunk(1, wire.chunk(1, f"save/n{n}") + wire.chunk(2, op))
+        wire.chunk(
+            1, wire.chunk(1, f"save/n{n}") + wire.chunk(2, op) + wire.chunk(3, "save/n0") * (n > 0)
+        )
         for n, op in enumerate(("Placeholder", "MatMul", "SaveV2", "RestoreV2", "Identity"))
     )
     tags = wire.chunk(1, wire.chunk(4, "serve"))
