@@ -18,6 +18,7 @@ from secureload.cli import scan as scan_verb
 from secureload.cli.converting import convert
 from secureload.cli.plain import plain
 from secureload.cli.scanning import scan_paths
+from secureload.policy.compiled import compile_shipped
 from tests.secureload.cli.shell import EVIL, FIXTURES, ROOT
 
 
@@ -103,7 +104,12 @@ def plainly(tmp_path: Path) -> list[tuple[list[str], int]]:
 
 
 @pytest.mark.parametrize("case", range(3), ids=["scan", "convert", "malicious"])
-def test_it_starts_without_what_it_does_not_need(case: int, tmp_path: Path) -> None:
+def test_it_starts_without_what_it_does_not_need(
+    case: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where Python keeps no bytecode, neither are the shipped policies kept compiled.
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    compile_shipped()
     arguments, code = plainly(tmp_path)[case]
     probe = (
         "import sys; from secureload.cli import answer; code = answer(sys.argv[1:]); "
