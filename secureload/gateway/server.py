@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import os
 import socket
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
@@ -43,7 +45,8 @@ async def _sendfile(request: weakref.ref[Any], descriptor: int, offset: int, cou
     if cycle is None:
         return 0
     loop, begin = asyncio.get_running_loop(), offset
-    with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file:
+    link = cycle.transport.get_extra_info("socket")
+    with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file, _corked(link):
         end = offset + count
         while offset < end:
             piece = min(_PIECE, end - offset)
@@ -60,6 +63,25 @@ async def _sendfile(request: weakref.ref[Any], descriptor: int, offset: int, cou
             offset += sent
     cycle.expected_content_length -= count
     return count
+
+
+@contextlib.contextmanager
+def _corked(link: socket.socket) -> Iterator[None]:
+    """Have packets filled while a file goes out, as web servers do: tcp(7), `TCP_CORK`.
+
+    What is left in the last one goes out at the end. Elsewhere than on Linux, and where the
+    client has gone, nothing changes.
+    """
+
+    def cork(value: int) -> None:
+        with contextlib.suppress(AttributeError, OSError):
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, value)
+
+    cork(1)
+    try:
+        yield
+    finally:
+        cork(0)
 
 
 def application(parts: Services) -> App:

@@ -1,0 +1,50 @@
+"""Files go out in full packets, and nothing of them stays behind."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+from urllib.parse import urlsplit
+
+from secureload.gateway.server import _corked
+from tests.secureload.gateway.conftest import World
+from tests.servers.service import Service
+
+
+def cork(link: socket.socket) -> int:
+    return link.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)
+
+
+def test_packets_are_filled_only_while_a_file_goes_out() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as link,
+    ):
+        with contextlib.suppress(ConnectionError), _corked(link):
+            assert cork(link) == 1
+            raise ConnectionError
+        assert cork(link) == 0
+
+
+def test_a_client_that_has_gone_and_a_local_socket_are_no_trouble() -> None:
+    ours, theirs = socket.socketpair()
+    with _corked(ours):
+        pass
+    theirs.close()
+    ours.close()
+    with _corked(ours):
+        pass
+
+
+def test_many_answers_on_one_connection_are_whole(world: World, service: Service) -> None:
+    parts = urlsplit(service.url)
+    link = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+    path = "/org/safe/resolve/main/model.safetensors"
+    whole = service.ask(path).body
+    for begin, end in ((0, 1), (5, 777), (0, len(whole)), (len(whole) - 1, len(whole))):
+        link.request("GET", path, headers={"Range": f"bytes={begin}-{end - 1}"})
+        assert link.getresponse().read() == whole[begin:end]
+        link.request("GET", "/livez")
+        assert link.getresponse().read()
+    link.close()
