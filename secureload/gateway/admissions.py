@@ -68,7 +68,7 @@ class Admissions:
         self._jobs = jobs
         self._count = count
         self._once = Once()
-        self._failed: dict[tuple[str, str], tuple[float, Problem]] = {}
+        self._failed: dict[tuple[str, str], tuple[float, Outcome]] = {}
         self._refreshing: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def check_access(self, principal: Principal, repository: str) -> None:
@@ -221,9 +221,10 @@ class Admissions:
         What failed for a reason of its own would fail again, however often clients try: its
         answer stands for a while. Nobody is kept from asking for the admission itself.
         """
-        until, problem = self._failed.get((repository, commit), (0.0, None))
-        if problem is not None and time.monotonic() < until:
-            raise problem
+        until, failed = self._failed.get((repository, commit), (0.0, None))
+        if failed is not None and time.monotonic() < until:
+            # Made anew: an exception raised twice would keep the frames of both requests.
+            raise problem_of(failed, self.order(principal, repository, revision))
         ticket = await self.request(principal, repository, revision)
         waited = await self._jobs.wait(ticket.id, self._config.wait)
         if waited.outcome is None:
@@ -231,12 +232,11 @@ class Admissions:
         if waited.outcome.state == "admitted":
             self._failed.pop((repository, commit), None)
             return
-        problem = problem_of(waited.outcome, waited.order)
         if seconds := self._stands(waited.outcome):
             now = time.monotonic()
             self._failed = {key: one for key, one in self._failed.items() if one[0] > now}
-            self._failed[repository, commit] = (now + seconds, problem)
-        raise problem
+            self._failed[repository, commit] = (now + seconds, waited.outcome)
+        raise problem_of(waited.outcome, waited.order)
 
     def _stands(self, outcome: Outcome) -> float:
         """Seconds for which the answer to a failed admission stands."""
