@@ -85,6 +85,7 @@ def compile_shipped() -> None:
         kept[name] = {"digest": policy.id.digest, "topics": _plain(policy.base, msgspec.Struct)}
     temporary = _FILE.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError, TypeError):  # what JSON cannot say is read as YAML
+        _FILE.parent.mkdir(exist_ok=True)
         temporary.write_text(json.dumps(kept), "utf-8")
         temporary.replace(_FILE)
 
