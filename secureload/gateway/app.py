@@ -21,9 +21,10 @@ from secureload.cache import work
 from secureload.errors import SecureloadError, UsageError
 from secureload.gateway import aside, health
 from secureload.gateway.admissions import Admissions
+from secureload.gateway.call import Call, Handler
 from secureload.gateway.catalogue import Catalogue
 from secureload.gateway.config import Config
-from secureload.gateway.front import Call, Front, Handler
+from secureload.gateway.front import Front
 from secureload.gateway.jobs import Jobs, WorkerPool
 from secureload.gateway.limits import Limiter
 from secureload.gateway.loads import Loads

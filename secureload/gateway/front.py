@@ -9,33 +9,28 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 from urllib.parse import parse_qs, urlencode
 
 from secureload.flow import RepoType, repo_type_of
 from secureload.gateway.admissions import Admissions
 from secureload.gateway.aside import aside
+from secureload.gateway.call import Call, Handler
 from secureload.gateway.catalogue import Catalogue
 from secureload.gateway.evidence import FOLDER
 from secureload.gateway.hub_json import info, tree_entries
 from secureload.gateway.loads import Loads
-from secureload.gateway.principals import Principal
 from secureload.gateway.problems import (
     EntryNotFound,
     Forbidden,
     Invalid,
     NoSuchPage,
     Problem,
-    TooLarge,
     Unauthorised,
 )
 from secureload.gateway.revisions import HubFile, View
 from secureload.gateway.sending import (
-    Receive,
-    Scope,
-    Send,
     file_headers,
     send_bytes,
     send_file,
@@ -286,67 +281,6 @@ class Front:
         if self._public_url:
             return self._public_url
         return f"{call.scope['scheme']}://{call.header(b'host')}"
-
-
-class Call:
-    """One request on its way: who asks, the path's fields, the query."""
-
-    def __init__(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        principal: Principal,
-        fields: Mapping[str, str],
-    ) -> None:
-        self.scope = scope
-        self.receive = receive
-        self.send = send
-        self.principal = principal
-        self.fields = fields
-        self.method: str = scope["method"]
-        self.raw_path: str = scope["raw_path"].decode("latin-1")
-        self.started = time.monotonic()
-
-    @property
-    def query(self) -> dict[str, list[str]]:
-        """The query's parameters, decoded."""
-        text = self.scope["query_string"].decode("latin-1")
-        try:
-            return parse_qs(text, max_num_fields=200)
-        except ValueError as error:
-            raise Invalid("the query has too many parameters") from error
-
-    def flag(self, name: str) -> bool:
-        """Whether the query says `name=true`."""
-        return self.query.get(name, [""])[0].lower() in {"true", "1"}
-
-    def header(self, name: bytes) -> str:
-        """A header's value, empty if there is none."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                return str(value.decode("latin-1"))
-        return ""
-
-    async def body(self, most: int) -> bytes:
-        """The request's body.
-
-        Raises:
-            TooLarge: it is longer than `most` bytes.
-        """
-        body = bytearray()
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise Invalid("the connection was closed")
-            body += message.get("body", b"")
-            if len(body) > most:
-                raise TooLarge(f"the body is longer than {most} bytes")
-            if not message.get("more_body", False):
-                return bytes(body)
-
-
-Handler = Callable[[Call], Awaitable[None]]
 
 
 def _type_of_path(call: Call) -> RepoType:

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from secureload.gateway.call import Call, Handler
 from secureload.gateway.dashboard.forms import Forms
 from secureload.gateway.dashboard.lists import Lists
 from secureload.gateway.dashboard.pages import Pages, headers_of
 from secureload.gateway.dashboard.report import Reports
 from secureload.gateway.dashboard.rows import HOME, ROWS
 from secureload.gateway.dashboard.sessions import Sessions
-from secureload.gateway.front import Call, Handler
 from secureload.gateway.principals import Principal
 from secureload.gateway.problems import NoSuchPage, Problem, Unauthorised
 from secureload.gateway.sending import Scope, Send, send_bytes

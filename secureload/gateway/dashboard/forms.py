@@ -10,10 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from secureload.gateway.api import admissions, recalls, reviews
 from secureload.gateway.api.shapes import ModelAsked
+from secureload.gateway.call import Call, Handler
 from secureload.gateway.dashboard.pages import Pages, query
 from secureload.gateway.dashboard.report import Reports, identity
 from secureload.gateway.dashboard.rows import HOME
-from secureload.gateway.front import Call, Handler
 from secureload.gateway.problems import Invalid, Problem
 
 if TYPE_CHECKING:

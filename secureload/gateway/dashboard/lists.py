@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from secureload.gateway.api import records
 from secureload.gateway.api.admissions import may_read as may_read_of
 from secureload.gateway.aside import aside
+from secureload.gateway.call import Call, Handler
 from secureload.gateway.dashboard.pages import LINES, Page, Pages, query
 from secureload.gateway.dashboard.rows import HOME
-from secureload.gateway.front import Call, Handler
 from secureload.ledger import audit, browse, jobs, reviews, service, verdicts
 
 if TYPE_CHECKING:

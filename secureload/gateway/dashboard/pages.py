@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlencode
 
 import jinja2
 
+from secureload.gateway.call import Call
 from secureload.gateway.dashboard import words
 from secureload.gateway.dashboard.rows import BY_NAME, HOME
 from secureload.gateway.dashboard.sessions import Session, Sessions
-from secureload.gateway.front import Call
 from secureload.gateway.principals import Principal
 from secureload.gateway.problems import Forbidden, Invalid, Problem
 from secureload.gateway.sending import Scope, Send, send_bytes

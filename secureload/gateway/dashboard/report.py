@@ -11,11 +11,11 @@ from secureload.errors import SecureloadError
 from secureload.gateway.api import admissions as api_admissions
 from secureload.gateway.api import records
 from secureload.gateway.aside import aside
+from secureload.gateway.call import Call, Handler
 from secureload.gateway.dashboard import difference
 from secureload.gateway.dashboard.difference import Elsewhere
 from secureload.gateway.dashboard.pages import Page, Pages
 from secureload.gateway.dashboard.rows import HOME
-from secureload.gateway.front import Call, Handler
 from secureload.gateway.problems import NoSuchPage, Problem
 from secureload.ledger import browse, recalls, reviews, store, verdicts
 from secureload.ledger.records import Admitted, FindingRecord, ReviewRecord, VerdictRecord

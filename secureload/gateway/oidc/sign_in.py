@@ -21,7 +21,7 @@ from urllib.parse import quote, urlencode
 
 from secureload.errors import SecureloadError
 from secureload.gateway.aside import aside
-from secureload.gateway.front import Call, Handler
+from secureload.gateway.call import Call, Handler
 from secureload.gateway.oidc import tokens as signed
 from secureload.gateway.oidc.keys import Keys
 from secureload.gateway.oidc.provider import Provider
