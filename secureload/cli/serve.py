@@ -20,7 +20,7 @@ from secureload.settings import Settings
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#@]*)?")
 
 if TYPE_CHECKING:
-    from secureload.gateway.app import Services
+    from secureload.gateway.parts import Services
     from secureload.gateway.principals import Role
 
 _HELP = """Serve admitted models to unmodified Hub clients.
@@ -82,8 +82,9 @@ def command(
 ) -> int:
     """Run the service."""
     try:
-        from secureload.gateway import app, listening, server
+        from secureload.gateway import listening, server
         from secureload.gateway.config import Config
+        from secureload.gateway.parts import services
         from secureload.gateway.principals import Role
     except ImportError as error:
         raise running.not_installed(error) from error
@@ -115,9 +116,9 @@ def command(
             upload_bytes=said.limits.upload_bytes or config.upload_bytes,
         )
     socket = listening.bind(host, port)
-    parts = app.services(config)
+    parts = services(config)
     if not anonymous:
-        parts = app.services(replace(config, anonymous=_anonymous(parts, host)))
+        parts = services(replace(config, anonymous=_anonymous(parts, host)))
     place = f"http://{host}:{socket.getsockname()[1]}"
     say(f"serving {settings.endpoint} under policy {settings.policy} at {place}")
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again at the end

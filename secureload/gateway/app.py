@@ -1,4 +1,4 @@
-"""The application: one door for every request, and what stands behind it.
+"""The application: one door for every request.
 
     match a row of the table -> say who asks -> check their roles -> call the handler
 
@@ -11,26 +11,18 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 import anyio.to_thread
 
 from secureload import tracing
 from secureload.cache import work
-from secureload.errors import SecureloadError, UsageError
+from secureload.errors import SecureloadError
 from secureload.gateway import aside, health
-from secureload.gateway.admissions import Admissions
 from secureload.gateway.call import Call, Handler
-from secureload.gateway.catalogue import Catalogue
-from secureload.gateway.config import Config
 from secureload.gateway.front import Front
-from secureload.gateway.jobs import Jobs, WorkerPool
-from secureload.gateway.limits import Limiter
-from secureload.gateway.loads import Loads
-from secureload.gateway.metrics import Metrics
-from secureload.gateway.oidc.workloads import Workloads
-from secureload.gateway.principals import Identities, LedgerTokens, Principal
+from secureload.gateway.parts import Services
+from secureload.gateway.principals import Principal
 from secureload.gateway.problems import (
     Forbidden,
     NoSuchPage,
@@ -42,96 +34,9 @@ from secureload.gateway.problems import (
 from secureload.gateway.routes import ROUTES, Row, Table
 from secureload.gateway.sending import Receive, Scope, Send, send_bytes, send_json
 from secureload.gateway.standing import Standing
-from secureload.gateway.store import FolderStore, Store
-from secureload.gateway.upstream import Upstream
 from secureload.gateway.watching import PRINCIPAL, Watched
-from secureload.ledger.database import Database
 
 _LOG = logging.getLogger("secureload.gateway")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Services:
-    """What handlers work with; one of each for the life of the service."""
-
-    config: Config
-    ledger: Database
-    catalogue: Catalogue
-    upstream: Upstream
-    jobs: Jobs
-    store: Store
-    identities: Identities
-    admissions: Admissions
-    loads: Loads
-    metrics: Metrics
-    limiter: Limiter
-    workloads: Workloads
-
-
-def services(
-    config: Config,
-    *,
-    jobs: Jobs | None = None,
-    store: Store | None = None,
-    identities: Identities | None = None,
-) -> Services:
-    """Put the parts together; each of the three seams may be given another implementation.
-
-    Raises:
-        CacheError: the ledger cannot be opened.
-        PolicyError: the policy is not valid.
-    """
-    from secureload.cache.layout import Layout
-
-    layout = Layout(config.settings.home)
-    layout.create()
-    settings = config.settings
-    ledger = Database(layout.database, layout.locks / "ledger.lock", settings.database)
-    ledger.create()
-    catalogue = Catalogue(config.settings, ledger)
-    catalogue.policy()
-    metrics = Metrics()
-    upstream = Upstream(config.settings, config.refresh, count=metrics.asked)
-    jobs = jobs or _jobs(config, ledger)
-    if store is None and settings.storage:
-        from secureload.gateway.objects import ObjectStore
-
-        store = ObjectStore(layout, ledger, settings.storage)
-    return Services(
-        config=config,
-        ledger=ledger,
-        catalogue=catalogue,
-        upstream=upstream,
-        jobs=jobs,
-        store=store or FolderStore(layout, ledger),
-        identities=identities or LedgerTokens(ledger, config.anonymous),
-        admissions=Admissions(config, catalogue, upstream, jobs, count=metrics.looked),
-        loads=Loads(ledger),
-        metrics=metrics,
-        limiter=Limiter(config.limits, metrics.turned_away),
-        workloads=Workloads(config.oidc),
-    )
-
-
-def _jobs(config: Config, ledger: Database) -> Jobs:
-    """Jobs in processes of this machine, or on the queue that machines share."""
-    pool = WorkerPool(
-        ledger,
-        workers=config.workers,
-        queue=config.queue,
-        seconds=config.job_seconds,
-        sole=not ledger.url,
-    )
-    if not ledger.url:
-        return pool
-    if not config.settings.storage:
-        raise UsageError(
-            "front ends that share a ledger share its content, and SECURELOAD_STORAGE names none",
-            hint="set it to s3://bucket/prefix, or to file:///folder where all machines see it",
-        )
-    from secureload.gateway.queue import Queue
-
-    return Queue(ledger, local=pool, queue=config.queue)
 
 
 class Pages(Protocol):

@@ -22,7 +22,7 @@ from secureload.errors import CacheError, SecureloadError
 from secureload.gateway.aside import apart
 
 if TYPE_CHECKING:
-    from secureload.gateway.app import Services
+    from secureload.gateway.parts import Services
     from secureload.ledger.database import Database
 
 _LOG = logging.getLogger("secureload.health")

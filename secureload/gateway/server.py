@@ -16,9 +16,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from secureload.gateway import memory
-from secureload.gateway.app import App, Services
+from secureload.gateway.app import App
 from secureload.gateway.dashboard import Dashboard
 from secureload.gateway.oidc.sign_in import ROWS, SignIn
+from secureload.gateway.parts import Services
 from secureload.gateway.sending import SENDFILE
 
 _PIECE = 8 << 20

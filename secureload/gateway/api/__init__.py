@@ -17,7 +17,7 @@ from secureload.gateway.problems import Invalid, NoSuchPage, NotAllowed, Problem
 from secureload.settings import version
 
 if TYPE_CHECKING:
-    from secureload.gateway.app import Services
+    from secureload.gateway.parts import Services
 
 PREFIX = "/api/secureload/v1"
 

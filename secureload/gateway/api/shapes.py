@@ -11,7 +11,7 @@ from secureload.flow import RepoType
 from secureload.gateway.principals import Principal
 
 if TYPE_CHECKING:
-    from secureload.gateway.app import Services
+    from secureload.gateway.parts import Services
 
 _NAME = r"^((datasets|spaces)/)?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$"
 _REVISION = r"^[A-Za-z0-9][A-Za-z0-9._/+-]*$"

@@ -24,7 +24,7 @@ from secureload.gateway.problems import NoSuchPage, Problem, Unauthorised
 from secureload.gateway.sending import Scope, Send, send_bytes
 
 if TYPE_CHECKING:
-    from secureload.gateway.app import Services
+    from secureload.gateway.parts import Services
 
 _STATIC = {"style.css": b"text/css; charset=utf-8", "mark.svg": b"image/svg+xml"}
 

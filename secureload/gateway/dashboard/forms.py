@@ -17,7 +17,7 @@ from secureload.gateway.dashboard.rows import HOME
 from secureload.gateway.problems import Invalid, Problem
 
 if TYPE_CHECKING:
-    from secureload.gateway.app import Services
+    from secureload.gateway.parts import Services
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

@@ -14,7 +14,7 @@ from secureload.gateway.dashboard.rows import HOME
 from secureload.ledger import audit, browse, jobs, reviews, service, verdicts
 
 if TYPE_CHECKING:
-    from secureload.gateway.app import Services
+    from secureload.gateway.parts import Services
 
 _DECISIONS = ("allow", "deny", "error")
 _STATES = ("open", "approved", "declined")

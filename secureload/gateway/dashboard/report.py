@@ -21,7 +21,7 @@ from secureload.ledger import browse, recalls, reviews, store, verdicts
 from secureload.ledger.records import Admitted, FindingRecord, ReviewRecord, VerdictRecord
 
 if TYPE_CHECKING:
-    from secureload.gateway.app import Services
+    from secureload.gateway.parts import Services
 
 _ID = re.compile(r"[0-9a-f]{6,64}")
 

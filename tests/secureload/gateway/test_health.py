@@ -15,17 +15,18 @@ import pytest
 from secureload.errors import CacheError
 from secureload.gateway import app, health
 from secureload.gateway.config import Config
+from secureload.gateway.parts import Services, services
 from secureload.gateway.store import Store
 from secureload.settings import Settings
 from tests.secureload.gateway.conftest import Guarded
 
 
-def parts_of(home: Path, policy: str = "default") -> app.Services:
+def parts_of(home: Path, policy: str = "default") -> Services:
     settings = Settings(home=home, endpoint="http://127.0.0.1:9", policy=policy, offline=True)
-    return app.services(Config(settings=settings, policy=policy, workers=1))
+    return services(Config(settings=settings, policy=policy, workers=1))
 
 
-def looked(parts: app.Services, harm: Callable[[], object] = lambda: None) -> dict[str, str]:
+def looked(parts: Services, harm: Callable[[], object] = lambda: None) -> dict[str, str]:
     async def look() -> dict[str, str]:
         await parts.jobs.start()
         try:
@@ -96,7 +97,7 @@ class Away:
         raise CacheError("s3://models/secureload does not answer")
 
 
-def answers(parts: app.Services, *paths: str) -> list[tuple[int, dict[str, Any]]]:
+def answers(parts: Services, *paths: str) -> list[tuple[int, dict[str, Any]]]:
     """Status and body of each path, from the application itself."""
 
     async def ask(made: app.App, path: str) -> tuple[int, dict[str, Any]]:

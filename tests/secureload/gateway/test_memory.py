@@ -18,10 +18,10 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from secureload.cache.layout import Layout
-from secureload.gateway import app as service
 from secureload.gateway import memory, server
 from secureload.gateway.config import Config
 from secureload.gateway.metrics import Metrics
+from secureload.gateway.parts import Services, services
 from secureload.gateway.sending import Receive, Scope, Send, file_headers, send_file
 from secureload.gateway.server import SendfileProtocol, application
 from secureload.gateway.store import FolderStore
@@ -106,9 +106,9 @@ def test_threads_share_few_heaps_unless_the_environment_says_otherwise() -> None
     assert heaps(GLIBC_TUNABLES="glibc.malloc.arena_max=5") == 5
 
 
-def parts(home: Path) -> service.Services:
+def parts(home: Path) -> Services:
     settings = Settings(home=home, endpoint="http://127.0.0.1:9", policy="default", offline=True)
-    return service.services(Config(settings=settings, policy="default"))
+    return services(Config(settings=settings, policy="default"))
 
 
 class Serving:

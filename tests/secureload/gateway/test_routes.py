@@ -165,11 +165,12 @@ def test_the_dashboards_rows_need_the_roles_of_the_api() -> None:
 
 def test_no_route_of_the_api_is_without_a_row(tmp_path: Path) -> None:
     from secureload.gateway import app
+    from secureload.gateway.parts import services
 
     settings = Settings(
         home=tmp_path, endpoint="http://127.0.0.1:9", policy="default", offline=True
     )
-    made = app.App(app.services(Config(settings=settings, policy="default")))
+    made = app.App(services(Config(settings=settings, policy="default")))
     routes = {
         (method.upper(), path)
         for path, methods in made.api.openapi()["paths"].items()
@@ -182,11 +183,12 @@ def test_no_route_of_the_api_is_without_a_row(tmp_path: Path) -> None:
 
 def test_a_row_without_a_handler_is_noticed(tmp_path: Path) -> None:
     from secureload.gateway import app
+    from secureload.gateway.parts import services
 
     settings = Settings(
         home=tmp_path, endpoint="http://127.0.0.1:9", policy="default", offline=True
     )
-    parts = app.services(Config(settings=settings, policy="default"))
+    parts = services(Config(settings=settings, policy="default"))
     row = Row(name="new", methods=frozenset({"GET"}), template="/new", roles=frozenset({R}))
     with pytest.raises(LookupError):
         app.App(parts, rows=[row])
