@@ -18,6 +18,7 @@ import msgspec
 import yaml
 
 from secureload.errors import PolicyError
+from secureload.learned import learned
 
 API_VERSION = "secureload/v1"
 
@@ -84,7 +85,7 @@ def parse_document(text: str, shape: type[_T], *, name: str) -> _T:
         raise PolicyError(f"{name}:1: nested too deeply") from error
     _check_head(plain, shape, lines, name)
     try:
-        return msgspec.convert(plain, shape)
+        return msgspec.convert(plain, learned(shape))
     except msgspec.ValidationError as error:
         line, message = _explain(str(error), shape, lines)
         raise PolicyError(f"{name}:{line}: {message}") from error

@@ -103,6 +103,21 @@ def test_nothing_in_the_product_executes_untrusted_bytes(path: Path) -> None:
             assert "allow_pickle" not in {keyword.arg for keyword in node.keywords}
 
 
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_msgspec_reads_into_nothing_that_threads_could_learn_at_once(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            kinds = [keyword.value for keyword in node.keywords if keyword.arg == "type"]
+            if called == "msgspec.convert":
+                kinds = [*node.args[1:], *kinds]
+            elif called not in {"msgspec.json.decode", "msgspec.msgpack.decode"}:
+                continue
+            assert [
+                ast.unparse(k) for k in kinds if not ast.unparse(k).startswith("learned(")
+            ] == []
+
+
 @pytest.mark.parametrize("folder", ["formats", "rules"])
 def test_every_format_and_rule_has_its_twin_test(folder: str) -> None:
     modules = {p.stem for p in (ROOT / "scanner" / folder).glob("[a-z]*.py")}

@@ -204,9 +204,10 @@ def _verdict(outcome: Mapping[str, Any]) -> Verdict:
     import msgspec
 
     from secureload.flow import Verdict
+    from secureload.learned import learned
 
     try:
-        return msgspec.convert(outcome["verdict"], Verdict)
+        return msgspec.convert(outcome["verdict"], learned(Verdict))
     except (KeyError, msgspec.ValidationError) as error:
         raise SourceError("the service's answer has no verdict") from error
 

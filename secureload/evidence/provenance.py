@@ -14,6 +14,7 @@ import msgspec
 from secureload.evidence.envelope import NotSignedError
 from secureload.evidence.statement import read, resource, statement, uri_of
 from secureload.flow import AdmissionKey, Artifact, Conversion, TensorProof, Verdict
+from secureload.learned import learned
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:secureload:conversion:1"
@@ -102,7 +103,9 @@ def parse(payload: bytes) -> Conversion:
         internal = definition["internalParameters"]
         return Conversion(
             converter=str(internal["converter"]),
-            inputs=msgspec.convert(definition["externalParameters"]["inputs"], tuple[str, ...]),
+            inputs=msgspec.convert(
+                definition["externalParameters"]["inputs"], learned(tuple[str, ...])
+            ),
             outputs=tuple(str(subject["name"]) for subject in plain["subject"]),
             tensors=tuple(
                 TensorProof(
@@ -115,7 +118,7 @@ def parse(payload: bytes) -> Conversion:
                 )
                 for tensor in plain["predicate"]["runDetails"].get("byproducts", ())
             ),
-            notes=msgspec.convert(internal["notes"], tuple[str, ...]),
+            notes=msgspec.convert(internal["notes"], learned(tuple[str, ...])),
         )
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError) as error:
         raise NotSignedError(f"no provenance of secureload ({error})") from error

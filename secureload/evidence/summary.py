@@ -28,6 +28,7 @@ from secureload.flow import (
     Waived,
     digest_of,
 )
+from secureload.learned import learned
 
 PREDICATE = "https://slsa.dev/verification_summary/v1"
 FOLDER = "secureload:folder"
@@ -109,7 +110,7 @@ def parse(payload: bytes) -> Claim:
         _check_shape(predicate)
         folder, *subjects = plain["subject"]
         about = folder["annotations"]
-        key = msgspec.convert(about["key"], AdmissionKey)
+        key = msgspec.convert(about["key"], learned(AdmissionKey))
         files = tuple(_file(subject) for subject in subjects)
         claim = Claim(
             key=key,
@@ -117,8 +118,8 @@ def parse(payload: bytes) -> Claim:
             signature=SignatureStatus(about["signature"]),
             files=files,
             policy_name=str(predicate["policy"]["uri"]).rpartition(":")[2],
-            warnings=msgspec.convert(about["warnings"], tuple[Reason, ...]),
-            waived=msgspec.convert(about["waived"], tuple[Waived, ...]),
+            warnings=msgspec.convert(about["warnings"], learned(tuple[Reason, ...])),
+            waived=msgspec.convert(about["waived"], learned(tuple[Waived, ...])),
             inputs={
                 str(document["uri"]): str(document["digest"]["sha256"])
                 for document in predicate.get("inputAttestations", ())

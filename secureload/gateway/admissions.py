@@ -38,6 +38,7 @@ from secureload.gateway.problems import (
 from secureload.gateway.revisions import View
 from secureload.gateway.upstream import Upstream
 from secureload.gateway.work import Order, Outcome
+from secureload.learned import learned
 from secureload.policy import Topics
 from secureload.sources import parse
 
@@ -289,7 +290,7 @@ def not_yet(ticket: Ticket) -> NotYet:
 def problem_of(outcome: Outcome, order: Order) -> Problem:
     """The answer for a job that did not end with an admission."""
     if outcome.state == "refused" and outcome.verdict is not None:
-        return RefusedByPolicy(msgspec.convert(outcome.verdict, Verdict))
+        return RefusedByPolicy(msgspec.convert(outcome.verdict, learned(Verdict)))
     if outcome.fault == "not-found":
         kind = RevisionNotFound if "revision" in outcome.message else RepoNotFound
         return kind(outcome.message, hint=outcome.hint)

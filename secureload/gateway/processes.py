@@ -14,6 +14,7 @@ import msgspec
 from secureload.errors import ToolError
 from secureload.gateway import logs, work
 from secureload.gateway.work import Order, Outcome
+from secureload.learned import learned
 
 GRACE = 5.0
 """Seconds that a worker told to end has for tidying up."""
@@ -112,7 +113,7 @@ class Processes:
             except (EOFError, OSError, msgspec.DecodeError):
                 return self._crashed(running, process)
             if "outcome" in said:
-                return msgspec.convert(said["outcome"], Outcome)
+                return msgspec.convert(said["outcome"], learned(Outcome))
             label, done, total = said["progress"]
             share = f" {100 * done // total} %" if total else ""
             running.stage = f"{label}{share}"

@@ -22,6 +22,7 @@ from secureload.gateway.aside import aside
 from secureload.gateway.jobs import Ticket, WorkerPool, finish, record
 from secureload.gateway.problems import Unavailable
 from secureload.gateway.work import Order, Outcome
+from secureload.learned import learned
 from secureload.ledger import jobs as records
 from secureload.ledger import lease, postgres
 from secureload.ledger.database import Database
@@ -191,7 +192,7 @@ def install(ledger: Database, app: Any) -> None:
 
 def order_of(asked: Mapping[str, Any]) -> Order:
     """The order that a job on the queue is about."""
-    return msgspec.convert(asked["order"], Order)
+    return msgspec.convert(asked["order"], learned(Order))
 
 
 def _asked(ticket: Ticket) -> dict[str, Any]:
@@ -220,7 +221,7 @@ def _ended(found: JobRecord) -> Ticket:
     )
     outcome = None
     if found.state not in records.UNFINISHED:
-        outcome = msgspec.convert({**found.outcome, "state": found.state}, Outcome)
+        outcome = msgspec.convert({**found.outcome, "state": found.state}, learned(Outcome))
     return Ticket(
         id=found.id,
         order=order,

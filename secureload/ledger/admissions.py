@@ -15,6 +15,7 @@ import msgspec
 
 from secureload.errors import IntegrityError
 from secureload.flow import AdmissionKey, Conversion, Source, Verdict, digest_of
+from secureload.learned import learned
 from secureload.ledger.canonical import canonical, digest
 from secureload.ledger.plain import Rows
 from secureload.ledger.records import Admitted, KeptDocument, KeptFile, Stamp
@@ -58,10 +59,12 @@ def read(rows: Rows, value: str, *, column: str = "id") -> Admitted | None:
     if verdict is None or record != row.record or not _logged(log, row):
         raise _edited(row.id)
     try:
-        key = msgspec.json.decode(row.key, type=AdmissionKey)
-        decoded = msgspec.json.decode(verdict.document, type=Verdict)
-        conversions = tuple(msgspec.json.decode(text, type=Conversion) for text in documents)
-        listed = msgspec.json.decode(row.evidence, type=tuple[tuple[str, int, str], ...])
+        key = msgspec.json.decode(row.key, type=learned(AdmissionKey))
+        decoded = msgspec.json.decode(verdict.document, type=learned(Verdict))
+        conversions = tuple(
+            msgspec.json.decode(text, type=learned(Conversion)) for text in documents
+        )
+        listed = msgspec.json.decode(row.evidence, type=learned(tuple[tuple[str, int, str], ...]))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _edited(row.id) from error
     if key.digest != row.id or row.artifact != artifact_digest(files):
@@ -96,7 +99,7 @@ def converted(rows: Rows, snapshot: str, key: AdmissionKey) -> Iterator[tuple[Ad
     ):
         try:
             admitted = read(rows, row.id)
-            detail = msgspec.json.decode(row.detail, type=dict[str, Any])
+            detail = msgspec.json.decode(row.detail, type=learned(dict[str, Any]))
         except (IntegrityError, msgspec.MsgspecError):
             continue
         if (

@@ -30,6 +30,7 @@ from secureload.flow import (
     Upstream,
     Verdict,
 )
+from secureload.learned import learned
 from secureload.ledger import tables
 
 # msgspec looks names up where a class is written, and `flow` imports no datetime by itself.
@@ -114,7 +115,7 @@ def _decision(session: Session, row: tables.Verdict) -> Decision:
     )
     claims = tuple(FileClaim(path=file.path, size=file.size) for file in files)
     signed = session.get(tables.Attestation, row.id)
-    said = msgspec.json.decode(signed.document, type=_Said) if signed else _Said()
+    said = msgspec.json.decode(signed.document, type=learned(_Said)) if signed else _Said()
     listing = Listing(source=source, commit=row.commit, claims=claims, upstream=said.upstream)
     return Decision(
         verdict_id=row.id,
@@ -128,7 +129,7 @@ def _decision(session: Session, row: tables.Verdict) -> Decision:
         ),
         snapshot=Snapshot(listing=listing, root=Path(row.snapshot_id or ""), files=files),
         report=Report(files=_results(session, row.id, files), ruleset=row.ruleset),
-        verdict=msgspec.json.decode(row.document, type=Verdict),
+        verdict=msgspec.json.decode(row.document, type=learned(Verdict)),
         decided_at=row.decided_at,
         circumstances=said.circumstances,
         confinement=row.confinement,
@@ -155,7 +156,7 @@ def _results(
                 sha256=file.sha256 if file else None,
                 status=Status(listed[0].status),
                 findings=tuple(
-                    msgspec.json.decode(one.document, type=Finding)
+                    msgspec.json.decode(one.document, type=learned(Finding))
                     for one in listed
                     if one.document is not None
                 ),

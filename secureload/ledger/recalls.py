@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from secureload.flow import AdmissionKey
+from secureload.learned import learned
 from secureload.ledger import audit, tables
 from secureload.ledger.records import LoadRecord, RecallRecord
 from secureload.ledger.store import delete_admission
@@ -99,7 +100,7 @@ def turned(session: Session, key: AdmissionKey) -> tuple[str, ...]:
     )
     found = []
     for row in session.execute(query):
-        other = msgspec.json.decode(row.key, type=AdmissionKey)
+        other = msgspec.json.decode(row.key, type=learned(AdmissionKey))
         if (other.selection, other.policy) == (key.selection, key.policy):
             found.append(row.id)
     return tuple(sorted(found))

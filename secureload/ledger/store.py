@@ -18,6 +18,7 @@ from secureload.flow import (
     Snapshot,
     Verdict,
 )
+from secureload.learned import learned
 from secureload.ledger import admissions, audit, plain, tables
 from secureload.ledger.canonical import canonical
 from secureload.ledger.records import Admitted, KeptDocument, KeptFile, Stamp
@@ -280,7 +281,7 @@ def unlogged(session: Session) -> list[str]:
 def _evidence_blobs(session: Session) -> Iterator[str]:
     for text in session.execute(select(tables.Admission.evidence)).scalars():
         try:
-            listed = msgspec.json.decode(text, type=tuple[tuple[str, int, str], ...])
+            listed = msgspec.json.decode(text, type=learned(tuple[tuple[str, int, str], ...]))
         except msgspec.MsgspecError:
             continue  # an edited row, which reading the admission reports
         yield from (sha256 for _, _, sha256 in listed)

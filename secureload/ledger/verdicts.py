@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from secureload.flow import Verdict
+from secureload.learned import learned
 from secureload.ledger import tables
 from secureload.ledger.records import FindingRecord, VerdictRecord
 
@@ -92,5 +93,5 @@ def _record(row: tables.Verdict) -> VerdictRecord:
         repository=row.repository,
         revision=row.revision,
         decided_at=row.decided_at,
-        verdict=msgspec.json.decode(row.document, type=Verdict),
+        verdict=msgspec.json.decode(row.document, type=learned(Verdict)),
     )

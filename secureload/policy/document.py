@@ -20,6 +20,7 @@ import yaml
 from secureload.documents import API_VERSION, Metadata, load_document
 from secureload.errors import PolicyError
 from secureload.flow import PolicyId, Source
+from secureload.learned import learned
 from secureload.policy import waivers
 from secureload.policy.compiled import SHIPPED, shipped_folder
 from secureload.policy.topics import (
@@ -276,7 +277,7 @@ def _read(path: Path, state: tuple[int, ...], today: dt.date) -> Policy:
             own["remoteCode"]["file"] = _absolute(own["remoteCode"]["file"], origin.parent)
         plain = layered(plain, own)
         rules.extend(_rule(rule, origin.parent) for rule in layer.spec.rules)
-    base = msgspec.convert(plain, Topics)
+    base = msgspec.convert(plain, learned(Topics))
     _check_pickles(path, base, "spec")
     for rule in rules:
         _check_pickles(path, rule.settings, f"spec.rules.{rule.name}")

@@ -30,7 +30,10 @@ EVERYWHERE = pytest.mark.parametrize("world", ["alone", "shared"], indirect=True
 """Run on one machine, and on PostgreSQL, S3 and two workers."""
 
 _OURS = ("SECURELOAD_", "HF_", "HUGGINGFACE_", "TRANSFORMERS_")
-_OPEN = ("--anonymous", "reader", "--anonymous", "requester")
+OPEN = ("--anonymous", "reader", "--anonymous", "requester")
+"""What a front end of the shared installation is told, or whoever has no token is turned away
+once some test has made one.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +104,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     root = tmp_path_factory.mktemp("shared")
-    with _hub(root) as (hub, commits), cluster(root, hub, front=_OPEN) as made:
+    with _hub(root) as (hub, commits), cluster(root, hub, front=OPEN) as made:
         yield World(hub=hub, fronts=made.fronts, ledger=made.ledger, commits=commits, cluster=made)
 
 

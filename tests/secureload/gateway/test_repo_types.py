@@ -21,7 +21,7 @@ from secureload.gateway.principals import Role
 from secureload.ledger.database import Database
 from secureload.ledger.service import loads
 from tests.builders import models, repo_types
-from tests.secureload.gateway.conftest import EVERYWHERE, World, tokens_of_roles
+from tests.secureload.gateway.conftest import EVERYWHERE, OPEN, World, tokens_of_roles
 from tests.servers.cluster import WAIT
 from tests.servers.service import Service
 
@@ -79,7 +79,7 @@ def lenient(world: World, published: dict[str, str], tmp_path: Path) -> Iterator
     )
     options = ("--policy", str(policy))
     if world.cluster is not None:
-        with world.cluster.front(f"data-{tmp_path.name}", *options) as service:
+        with world.cluster.front(f"data-{tmp_path.name}", *options, *OPEN) as service:
             yield service
         return
     home = tmp_path / "home"
