@@ -7,25 +7,16 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from scanner.formats import recognised
 from scanner.frozen import dataclass, replace
 from scanner.limits import LIMITS
-from scanner.reader import Blob, Budget
-from secureload.convert import (
-    flax_msgpack,
-    foreign_safetensors,
-    keras_h5,
-    safetensors,
-    torch_legacy,
-    torch_tar,
-    torch_zip,
-)
+from secureload.convert import safetensors
 from secureload.convert.configs import scrub
 from secureload.convert.copy import Piece, Progress, created, transfer
 from secureload.convert.frameworks import ARCHITECTURES
+from secureload.convert.kinds import FOREIGN, formats, kind_of
 from secureload.convert.pack import Packed, Source, pack
 from secureload.convert.plan import (
     Group,
@@ -49,25 +40,6 @@ from secureload.convert.strides import write_all
 from secureload.convert.weights import Converter, Opened
 from secureload.errors import ConversionError, IntegrityError
 from secureload.flow import ArtifactFile, Conversion
-
-CONVERTERS: tuple[Converter, ...] = (
-    torch_zip.CONVERTER,
-    torch_legacy.CONVERTER,
-    torch_tar.CONVERTER,
-)
-"""The formats that are converted, in the order they are tried."""
-
-FOREIGN: tuple[Converter, ...] = (
-    foreign_safetensors.CONVERTER,
-    keras_h5.CONVERTER,
-    flax_msgpack.CONVERTER,
-)
-"""Other frameworks' formats: converted where there are no weights of PyTorch's beside them."""
-
-_CARRIERS = frozenset(
-    {"pickle", "joblib", "zip", "tar", "gzip", "bzip2", "xz", "lzma", "zlib", "lz4", "zstd", "7z"}
-)
-"""Formats that may hold a pickle, as the scanner names them."""
 
 _PICKLES = frozenset({"pickle", "joblib", "pt2"})
 _JSON = ".json"
@@ -184,52 +156,6 @@ def plan_of(folder: Folder) -> tuple[Plan, dict[str, Kind], dict[str, Converter]
     return replace(plan, dropped={**plan.dropped, **unwanted}), kinds, readers
 
 
-def kind_of(file: Opened) -> tuple[Kind, Converter | None]:
-    """Tell by content what a file is, and who converts it.
-
-    Raises:
-        ConversionError: it may hold a pickle, and nothing here can convert it.
-    """
-    for converter in FOREIGN:
-        if converter.recognise(file) and (converter.name != "flax-msgpack" or _is_flax(file.name)):
-            return Kind.LEFT, converter
-    if file.name.endswith(".safetensors"):
-        return Kind.SAFETENSORS, safetensors.CONVERTER
-    if safetensors.recognise(file):
-        return Kind.WEIGHTS, safetensors.CONVERTER
-    for converter in CONVERTERS:
-        if converter.recognise(file):
-            return Kind.WEIGHTS, converter
-    for name in sorted(_formats(file)):
-        if name in _CARRIERS or name.startswith("torch"):
-            raise ConversionError(
-                f"{file.name} is a {name} file, which may run code when it is loaded",
-                hint="leave it out (a policy's `scope: needed` does), or ask for safetensors",
-            )
-    return Kind.OTHER, None
-
-
-def _is_flax(path: str) -> bool:
-    base = PurePosixPath(path).name
-    return base.endswith(".msgpack")
-
-
-def _formats(file: Opened) -> set[str]:
-    if not file.size:
-        return set()
-    with file.mapped() as data, memoryview(data) as view:
-        blob = Blob(
-            data=view,
-            name=PurePosixPath(file.name).name,
-            path=file.name,
-            limits=LIMITS,
-            budget=Budget(LIMITS),
-        )
-        found = {known.name for known in recognised(blob)}
-        del blob
-        return found
-
-
 def read_json(folder: Folder, path: str) -> dict[str, Any]:
     """Read a JSON object.
 
@@ -302,7 +228,7 @@ def _as_it_is(folder: Folder, path: str, staging: Path, progress: Progress | Non
         ConversionError: it is a pickle, which nothing here converts.
     """
     with folder.open(path) as file:
-        for name in sorted(_formats(file)):
+        for name in sorted(formats(file)):
             if name in _PICKLES or name.startswith("torch"):
                 raise ConversionError(
                     f"{path} is a {name} file, which may run code when it is loaded",

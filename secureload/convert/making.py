@@ -9,11 +9,11 @@ from pathlib import Path
 from secureload.convert.folder import (
     Folder,
     convert_folder,
-    kind_of,
     open_file,
     read_json,
     write_small,
 )
+from secureload.convert.kinds import kind_of
 from secureload.convert.pack import Source, pack
 from secureload.convert.plan import Kind, index_shards, is_index, renamed
 from secureload.convert.shards import (
