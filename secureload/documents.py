@@ -7,6 +7,7 @@ structs `forbid_unknown_fields=True`, and a misspelt key is an error with its li
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import typing
@@ -33,6 +34,10 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
 
 
+class NoDocumentError(PolicyError):
+    """There is no text to read, and so no line to name."""
+
+
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a document is called, and what for."""
 
@@ -44,20 +49,41 @@ def load_document(path: Path, shape: type[_T]) -> _T:
     """Read one document from a file.
 
     Raises:
-        PolicyError: the file cannot be read, is no YAML, or is not of this shape; the
-            message begins with `file:line:`.
+        NoDocumentError: the file cannot be read, or is too large.
+        PolicyError: it is no YAML, or not of this shape; the message begins with
+            `file:line:`.
     """
+    return parse_document(_text(path), shape, name=str(path))
+
+
+def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise PolicyError(f"{path}: larger than {_MAX_BYTES} bytes")
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"{path}: not UTF-8 text") from error
-    except PolicyError:
+            raise NoDocumentError(f"{path}: larger than {_MAX_BYTES} bytes")
+        content = path.read_bytes()
+    except NoDocumentError:
         raise
     except OSError as error:
-        raise PolicyError(f"{path}: {error.strerror or error}") from error
-    return parse_document(text, shape, name=str(path))
+        raise NoDocumentError(f"{path}: {error.strerror or error}") from error
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise PolicyError(f"{path}:{line}: not UTF-8 text") from error
+
+
+def line_of(path: Path, *steps: str | int) -> int:
+    """The line of a key or item of a document that was read before, for an error in it.
+
+    Where the document says nothing of it, or was edited since, it is the line of what is
+    nearest above.
+    """
+    lines: dict[tuple[_Step, ...], int] = {(): 1}
+    with contextlib.suppress(PolicyError, yaml.YAMLError, RecursionError):
+        root = yaml.compose(_text(path), Loader=yaml.SafeLoader)
+        if root is not None:
+            _plain(root, (), lines, set(), str(path), yaml.SafeLoader(""))
+    return _line_of(steps, lines)
 
 
 def parse_document(text: str, shape: type[_T], *, name: str) -> _T:
@@ -160,12 +186,12 @@ def _explain(error: str, shape: type[Any], lines: dict[tuple[_Step, ...], int]) 
         key = unknown["key"]
         close = difflib.get_close_matches(key, sorted(set(_names(shape))), n=1)
         guess = f"; did you mean `{close[0]}`?" if close else ""
-        return _line_of((*path, key), lines), f"unknown key `{_shown((*path, key))}`{guess}"
+        return _line_of((*path, key), lines), f"unknown key `{shown((*path, key))}`{guess}"
     missing = _MISSING.match(error)
     if missing:
-        return _line_of(path, lines), f"`{_shown((*path, missing['key']))}` is missing"
+        return _line_of(path, lines), f"`{shown((*path, missing['key']))}` is missing"
     message = error[:1].lower() + error[1:]
-    return _line_of(path, lines), f"`{_shown(path)}`: {message}"
+    return _line_of(path, lines), f"`{shown(path)}`: {message}"
 
 
 def _line_of(path: tuple[_Step, ...], lines: dict[tuple[_Step, ...], int]) -> int:
@@ -174,7 +200,8 @@ def _line_of(path: tuple[_Step, ...], lines: dict[tuple[_Step, ...], int]) -> in
     return lines[path]
 
 
-def _shown(path: tuple[_Step, ...]) -> str:
+def shown(path: tuple[_Step, ...]) -> str:
+    """The way to a key as people write it: `spec.rules[0].match`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.lstrip(".")
 

@@ -17,11 +17,11 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from secureload.documents import API_VERSION, Metadata, load_document
+from secureload.documents import API_VERSION, Metadata, NoDocumentError, line_of, load_document
 from secureload.errors import PolicyError
 from secureload.flow import PolicyId, Source
 from secureload.learned import learned
-from secureload.policy import waivers
+from secureload.policy import pickled, waivers
 from secureload.policy.compiled import SHIPPED, shipped_folder
 from secureload.policy.topics import (
     Match,
@@ -225,7 +225,7 @@ def _find(name: str | Path, *, beside: Path | None) -> Path:
 
     close = difflib.get_close_matches(str(name), SHIPPED, n=1)
     guess = f"did you mean `{close[0]}`? " if close else ""
-    raise PolicyError(
+    raise NoDocumentError(
         f"there is no policy `{name}`",
         hint=f"{guess}give the path of a policy file, or one of {', '.join(SHIPPED)}",
     )
@@ -236,7 +236,7 @@ def _state_of(path: Path) -> tuple[int, ...]:
     try:
         stat = path.stat()
     except OSError as error:
-        raise PolicyError(f"{path}: {error.strerror}") from error
+        raise NoDocumentError(f"{path}: {error.strerror}") from error
     return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
@@ -249,17 +249,12 @@ def _read(path: Path, state: tuple[int, ...], today: dt.date) -> Policy:
     document: Any = _parsed(path, state)
     chain = [(path, document)]
     while chain[-1][1].spec.extends:
-        last, current = chain[-1]
         if len(chain) == _DEEPEST:
             raise PolicyError(
-                f"{path}: more than {_DEEPEST} policies extend one another",
+                f"{_place_of_extends(path)}: more than {_DEEPEST} policies extend one another",
                 hint="let the chain of `extends` end at a policy that extends none",
             )
-        try:
-            parent = _find(current.spec.extends, beside=last.parent)
-        except PolicyError as error:
-            raise PolicyError(f"{last}: spec.extends: {error.message}", hint=error.hint) from error
-        chain.append((parent, _parsed(parent, _state_of(parent))))
+        chain.append(_extended(*chain[-1]))
 
     plain: dict[str, Any] = {}
     rules: list[Rule] = []
@@ -276,11 +271,12 @@ def _read(path: Path, state: tuple[int, ...], today: dt.date) -> Policy:
         if isinstance(own.get("remoteCode"), dict):
             own["remoteCode"]["file"] = _absolute(own["remoteCode"]["file"], origin.parent)
         plain = layered(plain, own)
-        rules.extend(_rule(rule, origin.parent) for rule in layer.spec.rules)
+        for index, said in enumerate(layer.spec.rules):
+            rule = _rule(said, origin.parent)
+            pickled.check(rule.settings.pickles, [(origin, ("spec", "rules", index), said)])
+            rules.append(rule)
     base = msgspec.convert(plain, learned(Topics))
-    _check_pickles(path, base, "spec")
-    for rule in rules:
-        _check_pickles(path, rule.settings, f"spec.rules.{rule.name}")
+    pickled.check(base.pickles, [(origin, ("spec",), layer.spec) for origin, layer in chain])
     loaded = _sealed(
         Policy(
             id=PolicyId(name=document.metadata.name, digest=""),
@@ -293,6 +289,20 @@ def _read(path: Path, state: tuple[int, ...], today: dt.date) -> Policy:
         )
     )
     return with_waivers(loaded, _matching(base.waivers.files))
+
+
+def _extended(path: Path, document: Any) -> tuple[Path, Any]:
+    """What a policy extends: where it lies, and its document."""
+    try:
+        parent = _find(document.spec.extends, beside=path.parent)
+        return parent, _parsed(parent, _state_of(parent))
+    except NoDocumentError as error:  # any other has a line of its own, in what is extended
+        place = _place_of_extends(path)
+        raise PolicyError(f"{place}: {error.message}", hint=error.hint) from error
+
+
+def _place_of_extends(path: Path) -> str:
+    return f"{path}:{line_of(path, 'spec', 'extends')}: `spec.extends`"
 
 
 def _matching(patterns: Iterable[str]) -> Iterable[Path]:
@@ -317,30 +327,6 @@ def _rule(rule: Any, folder: Path) -> Rule:
         named = msgspec.structs.replace(code, file=_absolute(code.file, folder))
         settings = msgspec.structs.replace(settings, remote_code=named)
     return Rule(name=rule.name, match=rule.match, settings=settings, deny=rule.deny)
-
-
-def _check_pickles(path: Path, settings: Any, place: str) -> None:
-    """Refuse lists that nothing would read, so that nobody relies on them."""
-    pickles = settings.pickles
-    if pickles is msgspec.UNSET or not (pickles.profiles or pickles.allow):
-        return
-    if pickles.mode != "allowlist":
-        raise PolicyError(
-            f"{path}: `{place}.pickles.profiles` and `allow` count only with `mode: allowlist`",
-            hint=f"set `{place}.pickles.mode: allowlist`, or remove the lists",
-        )
-    from scanner.pickles.allowlist import PROFILES
-
-    for name in pickles.profiles or ():
-        if name not in PROFILES:
-            import difflib
-
-            close = difflib.get_close_matches(name, PROFILES, n=1)
-            guess = f"; did you mean `{close[0]}`?" if close else ""
-            raise PolicyError(
-                f"{path}: `{place}.pickles.profiles`: there is no profile `{name}`{guess}",
-                hint=f"the scanner has {', '.join(PROFILES)}",
-            )
 
 
 def _match_of(match: Match) -> dict[str, Any]:

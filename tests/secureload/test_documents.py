@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secureload.documents import Metadata, load_document, parse_document
+from secureload.documents import Metadata, line_of, load_document, parse_document
 from secureload.errors import PolicyError
 
 
@@ -88,6 +88,35 @@ def test_an_unreadable_file_is_a_policy_error(tmp_path: Path, content: bytes | N
         path.write_bytes(content)
 
     with pytest.raises(PolicyError, match=r"p\.yaml"):
+        load_document(path, Sample)
+
+
+def test_a_line_is_found_again_or_the_nearest_above(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(f"{HEAD}spec:\n  rules:\n  - repos: [a/*]\n  - minAge: 3\n")
+
+    assert line_of(path, "spec", "rules", 1, "minAge") == 7
+    assert line_of(path, "spec", "rules", 0, "minAge") == 6
+    assert line_of(path, "spec", "gone") == 4
+    assert line_of(path, "gone") == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"- [", b"a: &x [*x]\n", b"[" * 5_000])
+def test_the_line_in_what_is_no_document_any_more_is_the_first(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_bytes(content)
+
+    assert line_of(path, "spec", "rules") == 1
+    assert line_of(tmp_path / "gone.yaml", "spec", "rules") == 1
+
+
+def test_text_of_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_bytes(b"a: b\r\nc: \xff\n")
+
+    with pytest.raises(PolicyError, match=r"p\.yaml:2: not UTF-8"):
         load_document(path, Sample)
 
 

@@ -88,8 +88,67 @@ def test_a_policy_extends_a_file_relative_to_itself(
 def test_policies_that_extend_in_a_circle_are_an_error(tmp_path: Path) -> None:
     write(tmp_path, "  extends: b.yaml\n", "a.yaml")
     write(tmp_path, "  extends: a.yaml\n", "b.yaml")
-    with pytest.raises(PolicyError, match="extend one another"):
+    with pytest.raises(PolicyError, match="extend one another") as wrong:
         policy.load(tmp_path / "a.yaml", settings())
+    assert wrong.value.message.startswith(f"{tmp_path / 'a.yaml'}:5: `spec.extends`: ")
+
+
+@pytest.mark.parametrize(
+    ("extends", "says"),
+    [
+        ("strcit", "there is no policy `strcit`"),
+        ("gone/base.yaml", "there is no policy `gone/base.yaml`"),
+        (".", "there is no policy `.`"),
+        ("large.yaml", "larger than"),
+    ],
+)
+def test_what_cannot_be_extended_is_told_with_the_line_that_names_it(
+    tmp_path: Path, extends: str, says: str
+) -> None:
+    (tmp_path / "large.yaml").write_bytes(b"#" * 4_000_001)
+    path = write(tmp_path, f"  mode: warn\n\n  extends: {extends}\n")
+    with pytest.raises(PolicyError) as wrong:
+        policy.load(path, settings())
+    assert wrong.value.message.startswith(f"{path}:7: `spec.extends`: ")
+    assert says in wrong.value.message
+
+
+def test_a_name_that_is_nearly_shipped_gets_a_hint_where_it_is_extended(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError) as wrong:
+        read(tmp_path, "  extends: strcit\n")
+    assert "did you mean `strict`" in wrong.value.hint
+
+
+@pytest.mark.parametrize(
+    ("base", "line", "says"),
+    [
+        ("  mdoe: warn\n", 5, "did you mean `mode`"),
+        ("  extends: absent\n", 5, "there is no policy `absent`"),
+        ("  pickles:\n    mode: convert\n    allow: [a.b]\n", 6, "count only with"),
+        ("  pickles:\n    allow: [a.b]\n", 6, "count only with"),
+        ("  pickles:\n    mode: allowlist\n    profiles:\n    - torch\n    - torhc\n", 9, "torhc"),
+        ("  rules:\n  - name: a\n  - name: x\n    pickles: {allow: [a.b]}\n", 8, "rules[1]"),
+        ("  scope: all # \udcff\n", 5, "not UTF-8"),
+    ],
+)
+def test_a_mistake_in_what_is_extended_is_told_with_its_own_file_and_line(
+    tmp_path: Path, base: str, line: int, says: str
+) -> None:
+    extended = tmp_path / "base.yaml"
+    extended.write_bytes((HEAD + base).encode("utf-8", "surrogateescape"))
+    with pytest.raises(PolicyError) as wrong:
+        read(tmp_path, "  # ours\n  # is\n  # fine\n  extends: base.yaml\n")
+    assert wrong.value.message.startswith(f"{extended}:{line}: ")
+    assert says in wrong.value.message
+
+
+def test_a_mode_that_makes_lists_below_it_unread_is_the_mistake(tmp_path: Path) -> None:
+    write(tmp_path, "  pickles: {mode: allowlist, profiles: [torch]}\n", "base.yaml")
+    read(tmp_path, "  extends: base.yaml\n  pickles: {allow: [a.b]}\n")
+    path = write(tmp_path, "  extends: base.yaml\n  pickles:\n    mode: convert\n")
+    with pytest.raises(PolicyError) as wrong:
+        policy.load(path, settings())
+    assert wrong.value.message.startswith(f"{path}:7: `spec.pickles.mode`: ")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +166,8 @@ def test_policies_that_extend_in_a_circle_are_an_error(tmp_path: Path) -> None:
         ("  limits: {repoBytes: 12 parsecs}\n", 5, "limits"),
         ("  rules:\n    - match: {repos: [a]}\n", 6, "name"),
         ("  rules:\n    - name: x\n      sources: [hub]\n", 7, "unknown key"),
+        ("  pickles: {allow: [a.b]}\n", 5, "allowlist"),
+        ("  pickles:\n    mode: allowlist\n    profiles: [torhc]\n", 7, "did you mean `torch`"),
         ("  - a\n", 4, "spec"),
         ("  mode: [\n", 6, ""),
     ],
