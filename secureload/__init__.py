@@ -22,9 +22,11 @@ Nothing is imported before it is asked for: `import secureload` costs millisecon
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as that of `typing`, which takes longer to import than all of this
 if TYPE_CHECKING:
+    from typing import Any
+
     from scanner import scan as scan
     from secureload.auto import pipeline as pipeline
     from secureload.enforce.process import enforce as enforce

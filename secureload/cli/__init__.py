@@ -9,7 +9,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+
+TYPE_CHECKING = False  # as that of `typing`, which takes longer to import than all of this
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -17,10 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Without `arguments` those of the process are meant, and the process is all ours.
     """
-    _open_streams()
-    # What a verb imports and reads lives until it ends: look for cycles less often.
-    gc.set_threshold(50_000)
     try:
+        _open_streams()
+        # What a verb imports and reads lives until it ends: look for cycles less often.
+        gc.set_threshold(50_000)
         _begin(sys.argv[1:] if arguments is None else arguments)
         import secureload.cli.ending  # noqa: F401  while the worker gets ready
 

@@ -1,6 +1,7 @@
 """What becomes of a verb's accidents: an exit code, one line that says why, and a hint.
 
-Exit codes: 0 allowed, 1 refused, 2 no decision, 130 interrupted.
+Exit codes: 0 allowed, 1 refused, 2 no decision; 128 and the signal's number where one ended it:
+130 interrupted, 143 SIGTERM, 129 SIGHUP.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from secureload.errors import SecureloadError
 
 def answered(verb: Callable[[], object]) -> int:
     """Run a verb and return the exit code, which it may give itself; no exception gets out."""
+    received: list[int] = []
     try:
-        with _termination():
+        with _termination(received):
             code = _outcome(verb)
             sys.stdout.flush()
             return code
@@ -32,7 +34,7 @@ def answered(verb: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         with contextlib.suppress(Exception):
             fail("interrupted")
-        return 130
+        return 128 + (received[0] if received else signal.SIGINT)
     except OSError:  # the disk behind the output is full, or what went wrong cannot be told
         return 2
 
@@ -83,13 +85,15 @@ def _trace() -> None:
 
 
 @contextlib.contextmanager
-def _termination() -> Iterator[None]:
+def _termination(received: list[int]) -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into an interrupt, so that work in progress is tidied away.
 
-    A SIGHUP that is ignored stays so: that is what `nohup` asks for.
+    Which it was is noted in `received`. A SIGHUP that is ignored stays so: that is what
+    `nohup` asks for.
     """
 
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         raise KeyboardInterrupt
 
     before = {}

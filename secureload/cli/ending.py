@@ -19,7 +19,10 @@ def leave(code: int) -> NoReturn:
         sys.exit(code)
     # In the interpreter's own order: threads are waited for, then handlers run, then it flushes.
     if (threading := sys.modules.get("threading")) is not None:
-        vars(threading)["_shutdown"]()  # as `multiprocessing` ends its children
+        try:
+            vars(threading)["_shutdown"]()  # as `multiprocessing` ends its children
+        except KeyboardInterrupt:  # whoever interrupts does not want to wait
+            code = 130
     atexit._run_exitfuncs()
     try:
         sys.stdout.flush()

@@ -58,7 +58,7 @@ Environment:
   SECURELOAD_SERVER, SECURELOAD_TOKEN   a service that does the work, and your token there
   HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE   as huggingface_hub reads them
 
-Exit codes: 0 allowed, 1 refused, 2 no decision.
+Exit codes: 0 allowed, 1 refused, 2 no decision; 128 and its number where a signal ended it.
 """
 
 

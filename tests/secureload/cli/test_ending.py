@@ -44,6 +44,17 @@ def test_what_was_registered_runs_and_may_print() -> None:
     assert (done.returncode, done.stdout.split()) == (1, ["thread", "handler"])
 
 
+def test_whoever_interrupts_the_wait_for_threads_does_not_wait() -> None:
+    done = leave(
+        "import atexit, os, signal, threading, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "atexit.register(print, 'handler')\n"
+        "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+        "threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "handler\n", "")
+
+
 def test_work_handed_to_a_pool_is_waited_for() -> None:
     done = leave(
         "import time\n"

@@ -168,7 +168,7 @@ def test_a_hangup_that_is_ignored_stays_so() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupt_ends_it_quietly(number: signal.Signals) -> None:
+def test_a_signal_ends_it_quietly_with_its_own_code(number: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "secureload.cli", "scan", "-"],
         stdin=subprocess.PIPE,
@@ -181,9 +181,56 @@ def test_an_interrupt_ends_it_quietly(number: signal.Signals) -> None:
         wait_until_it_catches(process.pid, signal.SIGHUP)
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert out == b""
     assert b"Traceback" not in err
+
+
+INTERRUPTED = """
+import signal, sys
+from secureload.cli import main
+left = int(sys.argv.pop(1))
+class Interrupts:
+    def find_spec(self, *_):
+        global left
+        left -= 1
+        if left == 0:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupts())
+main()
+"""
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 5, 10, 20, 40])
+@pytest.mark.parametrize("verb", [["scan", "-"], ["rules", "list"]], ids=" ".join)
+def test_an_interrupt_while_it_starts_ends_it_quietly(verb: list[str], nth: int) -> None:
+    # It comes with the nth module that is looked for: a moment that is the same each time.
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(nth), *verb],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=_by_default,
+    )
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr in ("", "error: interrupted\n")
+
+
+def test_little_runs_before_an_interrupt_can_be_answered() -> None:
+    probe = (
+        f"import os, sys; sys.path.insert(0, {str(ROOT)!r}); before = set(sys.modules); "
+        "import secureload.cli; "
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", probe], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "secureload" in loaded
+    assert loaded <= {"__future__", "gc", "importlib", "secureload", "warnings"}
 
 
 @pytest.mark.parametrize(
