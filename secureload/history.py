@@ -80,20 +80,16 @@ def first_seen(within: Surroundings, source: Source) -> Memory | None:
     return Memory(first=first, expired=expired, retired=retired)
 
 
-def circumstances(within: Surroundings, listing: Listing, work: Path) -> Circumstances:
-    """What ledger, hub and clock say of a commit, before its files are fetched."""
+def circumstances(within: Surroundings, listing: Listing) -> Circumstances:
+    """What ledger and clock say of a commit, and the hub in its listing; nobody is asked."""
     source, topics = listing.source, within.policy.topics(listing.source)
     if source.kind == "local":
         return Circumstances(now=within.clock())
-    lineage = None
-    if topics.revision.monotonic and moves(source):
-        lineage = _lineage(within, listing, work)
     return Circumstances(
         now=within.clock(),
         first_seen=within.cache.first_seen(
             "commit", f"{source.kind}:{source.repository}@{listing.commit}"
         ),
-        lineage=lineage,
         changed_ids=_changed_ids(within, listing) if topics.owner.pin != "none" else None,
     )
 
@@ -113,7 +109,15 @@ def recalled(
     )
 
 
-def _lineage(within: Surroundings, listing: Listing, work: Path) -> Lineage:
+def lineage(within: Surroundings, listing: Listing, work: Path) -> Lineage | None:
+    """How a commit stands to the one admitted before, as git says; None if nobody wants to know.
+
+    Raises:
+        SecureloadError: git could not be asked.
+    """
+    wanted = within.policy.topics(listing.source).revision.monotonic
+    if not wanted or not moves(listing.source):
+        return None
     before = within.cache.head(listing.source)
     if before is None:
         return Lineage(relation="first")

@@ -31,19 +31,22 @@ from secureload.flow import (
     AdmissionKey,
     Artifact,
     ArtifactFile,
+    Attestation,
     CacheEntry,
     CodeSet,
     Decided,
     Listing,
     Need,
     Reading,
+    SignatureStatus,
     Snapshot,
 )
 from secureload.surroundings import Surroundings
 
-_NOT_FETCHED = frozenset(
-    {"sources", "repo-types", "repos", "revision", "owner", "limits", "recalled"}
-)
+_NOT_ASKED = frozenset({"sources", "repo-types", "repos"})
+"""Topics that refuse a model by its place, so that not even its signatures are asked for."""
+
+_NOT_FETCHED = _NOT_ASKED | {"revision", "owner", "limits", "recalled"}
 """Topics that refuse a model before a byte of it is fetched; for others every file is read,
 so that the refusal has every reason."""
 
@@ -149,10 +152,20 @@ def _decide(
     within: Surroundings, listing: Listing, need: Need, work: Path, confined: sandbox.Sandbox
 ) -> Decided:
     topics = within.policy.topics(listing.source)
+    circumstances = history.circumstances(within, listing)
+    early = policy.decide_early(listing, None, within.policy, circumstances=circumstances)
+    if any(reason.rule in _NOT_ASKED for reason in early):
+        early = (*history.recalled(within, listing), *early)
+        unasked = Attestation(
+            status=SignatureStatus.UNSIGNED, detail="not asked for: the policy refuses the place"
+        )
+        return judging.unfetched(within, listing, unasked, early, circumstances)
     with tracing.stage("verify"):
         attestation = fetching.attest(within, listing, work)
     selected = selection.select(listing, need, scope=topics.scope)
-    circumstances = history.circumstances(within, listing, work)
+    circumstances = dataclasses.replace(
+        circumstances, lineage=history.lineage(within, listing, work)
+    )
     early = policy.decide_early(
         listing, attestation, within.policy, selection=selected, circumstances=circumstances
     )

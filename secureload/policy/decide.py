@@ -131,7 +131,7 @@ def decide(
 
 def decide_early(
     listing: Listing,
-    attestation: Attestation,
+    attestation: Attestation | None,
     policy: Policy,
     *,
     selection: Selection | None = None,
@@ -140,13 +140,12 @@ def decide_early(
     """The reasons to refuse that are known before any file is fetched; empty to go on.
 
     Of signatures only what git carries is known by then, so that none is missed yet; one
-    that is there and wrong is.
+    that is there and wrong is. Without an `attestation` not even git was asked.
     """
     topics = policy.topics(listing.source)
-    objections = [
-        *_before_bytes(listing, policy, selection, circumstances or Circumstances()),
-        *(one for one in identity.objections(attestation, topics) if one.always),
-    ]
+    objections = [*_before_bytes(listing, policy, selection, circumstances or Circumstances())]
+    if attestation is not None:
+        objections += (one for one in identity.objections(attestation, topics) if one.always)
     return _judge(objections, topics.mode).reasons
 
 

@@ -280,11 +280,7 @@ def test_what_the_policy_excludes_is_not_even_fetched(
     hub: LocalHub, repo: PublishedRepo, tmp_path: Path, setting: str, rule: str
 ) -> None:
     repo.commit(models.legacy())
-    path = tmp_path / "ours.yaml"
-    path.write_text(
-        "apiVersion: secureload/v1\nkind: TrustPolicy\nmetadata: {name: ours}\n"
-        f"spec:\n  {setting}\n"
-    )
+    path = ours(tmp_path, setting)
 
     with pytest.raises(Refused) as refused:
         gate.admit("org/model", trust_policy=path)
@@ -292,6 +288,82 @@ def test_what_the_policy_excludes_is_not_even_fetched(
     assert rule in refused.value.verdict.rules
     assert hub.count("*/resolve/*") == 0
     cache_is_untouched()
+
+
+def asked_of_git(hub: LocalHub) -> int:
+    return hub.count("*/info/refs") + hub.count("*/git-upload-pack")
+
+
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [
+        ("repos: {allow: [else/*]}", "repos"),
+        ("repos: {deny: [ORG/Model]}", "repos"),
+        ("rules: [{name: ours, match: {repos: [org/*]}, deny: never of them}]", "repos"),
+        ("sources: [local, git]", "sources"),
+        ("repoTypes: [dataset]", "repo-types"),
+        ("repos: {deny: [org/*]}\n  revision: {monotonic: true}", "repos"),
+    ],
+)
+def test_what_the_policy_excludes_by_its_place_is_not_asked_who_signed_it(
+    hub: LocalHub, repo: PublishedRepo, tmp_path: Path, trusted: Path, setting: str, rule: str
+) -> None:
+    repo.commit(models.safe(), sign=keys.openpgp("alice"))
+    gate.admit("org/model", trust_roots=[trusted])  # so that there is a commit to follow
+    repo.commit(models.safe() | {"more.txt": b"newer\n"}, sign=keys.openpgp("alice"))
+    hub.requests.clear()
+    path = ours(tmp_path, setting)
+
+    with pytest.raises(Refused) as refused:
+        gate.admit("org/model", trust_policy=path, trust_roots=[trusted])
+
+    assert refused.value.verdict.rules == {rule}
+    assert hub.count() > 0
+    assert asked_of_git(hub) == 0
+    assert hub.count("*/resolve/*") == 0
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "repos: {allow: [org/*]}",
+        "repos: {deny: [org/other, else/*]}",
+        "mode: warn\n  repos: {deny: [org/*]}",
+    ],
+)
+def test_what_is_not_excluded_is_asked_who_signed_it(
+    hub: LocalHub, repo: PublishedRepo, tmp_path: Path, trusted: Path, setting: str
+) -> None:
+    repo.commit(models.safe(), sign=keys.openpgp("alice"))
+
+    entry = gate.admit("org/model", trust_policy=ours(tmp_path, setting), trust_roots=[trusted])
+
+    assert "identity" not in {warning.rule for warning in entry.verdict.warnings}
+    assert asked_of_git(hub) > 0
+
+
+def test_what_else_is_known_without_asking_is_said_of_an_excluded_place(
+    hub: LocalHub, repo: PublishedRepo, tmp_path: Path
+) -> None:
+    repo.commit(models.safe())
+    path = ours(tmp_path, "repos: {deny: [org/*]}\n  revision: {require: commit-sha, minAge: 14d}")
+
+    with pytest.raises(Refused) as refused:
+        gate.admit("org/model", trust_policy=path)
+
+    assert [reason.rule for reason in refused.value.verdict.reasons] == [
+        *("repos", "revision", "revision")
+    ]
+    assert asked_of_git(hub) == 0
+
+
+def ours(folder: Path, setting: str) -> Path:
+    path = folder / "ours.yaml"
+    path.write_text(
+        "apiVersion: secureload/v1\nkind: TrustPolicy\nmetadata: {name: ours}\n"
+        f"spec:\n  {setting}\n"
+    )
+    return path
 
 
 def test_a_branch_is_refused_even_when_its_commit_is_admitted(
