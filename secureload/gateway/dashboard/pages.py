@@ -77,7 +77,11 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters.update(
-            when=words.when, size=words.size, short=words.short, severity=words.severity
+            when=words.when,
+            size=words.size,
+            short=words.short,
+            severity=words.severity,
+            repo_type=words.repo_type,
         )
         self._templates.globals.update(home=HOME, version=version(), row=BY_NAME, company=company)
 

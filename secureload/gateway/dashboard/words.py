@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from scanner import Severity
+from secureload.flow import repo_type_of
 
 LONGEST = 2_000
 """Characters shown of any one text."""
@@ -63,6 +64,12 @@ def short(digest: str) -> str:
     """The beginning of a digest or an id, its algorithm left in place."""
     kind, colon, rest = digest.rpartition(":")
     return f"{kind}{colon}{rest[:12]}"
+
+
+def repo_type(repository: str, kind: str = "hub") -> str:
+    """What a repository is called that is no model's: `dataset`, `Space`; else nothing."""
+    named = {"dataset": "dataset", "space": "Space"}
+    return named.get(repo_type_of(repository), "") if kind == "hub" else ""
 
 
 def severity(value: int) -> str:

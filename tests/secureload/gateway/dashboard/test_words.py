@@ -34,3 +34,18 @@ def test_moments_sizes_and_digests_are_short() -> None:
     sizes = [words.size(n) for n in (0, 999, 1_500, 2 * 10**9)]
     assert sizes == ["0 B", "999 B", "1.5 kB", "2.0 GB"]
     assert words.short(f"sha256:{'a' * 64}") == f"sha256:{'a' * 12}"
+
+
+@pytest.mark.parametrize(
+    ("repository", "kind", "called"),
+    [
+        ("datasets/org/rows", "hub", "dataset"),
+        ("spaces/org/demo", "hub", "Space"),
+        ("org/model", "hub", ""),
+        ("org/datasets", "hub", ""),
+        ("datasets/org/rows", "local", ""),
+        ("", "hub", ""),
+    ],
+)
+def test_what_is_no_model_is_called_what_it_is(repository: str, kind: str, called: str) -> None:
+    assert words.repo_type(repository, kind) == called
