@@ -62,7 +62,7 @@ _MODULES: Final = {
         torch.utils.benchmark torch.testing string.templatelib hypothesis pytest _pytest nose""",
     IMPORTS_MODULES: """
         importlib imp pkgutil zipimport _frozen_importlib _frozen_importlib_external _imp
-        pkg_resources sysconfig __main__ encodings lazy_loader""",
+        pkg_resources sysconfig encodings lazy_loader""",
     TOUCHES_FILES: """
         io _io _pyio pstats _msi xml shutil tempfile fileinput glob fnmatch filecmp
         linecache tarfile zipfile
@@ -404,6 +404,8 @@ def _by_path(module: str, name: str) -> str | None:
     steps = name.split(".")
     if (len(steps) > 1 or module not in _DUNDERS) and not _REACHES.isdisjoint(steps):
         return RESOLVES
+    if module == "__main__" and name in _FATAL_WORDS:
+        return RUNS_CODE  # what a script imported for itself: `from os import system`
     return _through(steps) if len(steps) > 1 else None
 
 

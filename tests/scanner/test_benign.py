@@ -161,6 +161,76 @@ def test_whole_modules(zipped: bool) -> None:
         assert (name, told(scan_bytes(saved(value, zipped=zipped), name="m.pt"))) == (name, [])
 
 
+def training_states() -> Iterator[tuple[str, Any]]:
+    from transformers import BatchEncoding, BatchFeature, get_cosine_schedule_with_warmup
+    from transformers.trainer_callback import TrainerState
+
+    net = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.AdamW(net.parameters())
+    schedules = torch.optim.lr_scheduler
+    yield "scaler", torch.amp.GradScaler("cpu")
+    yield "disabled scaler", torch.cuda.amp.GradScaler(enabled=False)
+    yield "averaging schedule", torch.optim.swa_utils.SWALR(optimizer, 0.1)
+    yield "warmup", get_cosine_schedule_with_warmup(optimizer, 1, 10)
+    cycle = {"cycle_momentum": False, "mode": "exp_range"}
+    yield "cycle", schedules.CyclicLR(optimizer, 0.1, 0.2, **cycle)
+    yield "cycle of one", schedules.OneCycleLR(optimizer, 0.1, 10)
+    yield "state", TrainerState(epoch=1.0)
+    yield "inputs", [BatchEncoding({"a": torch.ones(1)}), BatchFeature({"a": torch.ones(1)})]
+    data = torch.utils.data.TensorDataset(torch.ones(3))
+    yield "loader", torch.utils.data.DataLoader(data, batch_size=2, shuffle=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("zipped", FORMATS, ids=["zip", "legacy"])
+def test_what_trainers_keep_beside_the_weights(zipped: bool) -> None:
+    for name, value in training_states():
+        assert (name, told(scan_bytes(saved(value, zipped=zipped), name="m.pt"))) == (name, [])
+
+
+def test_whole_models_of_transformers() -> None:
+    import transformers as t
+
+    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 20}
+    tiny = {"intermediate_size": 8, **small}
+    seen = {"image_size": 16, "patch_size": 8, **tiny}
+    for made in (
+        t.BertForSequenceClassification(t.BertConfig(**tiny)),
+        t.RobertaModel(t.RobertaConfig(**tiny, pad_token_id=1)),
+        t.GPT2Model(t.GPT2Config(n_embd=8, n_layer=1, n_head=2, vocab_size=20, n_positions=8)),
+        t.ViTForImageClassification(t.ViTConfig(**seen)),
+    ):
+        name = type(made).__name__
+        assert (name, told(scan_bytes(saved(made), name="m.pt"))) == (name, [])
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "clean"),
+    [
+        ("torchvision.models.resnet", "ResNet", True),
+        ("ultralytics.nn.tasks", "DetectionModel", True),
+        ("ultralytics.nn.modules.conv", "Conv", True),
+        ("timm.models.vision_transformer", "VisionTransformer", True),
+        ("transformers.models.bert.modeling_bert", "BertModel", True),
+        ("ultralytics.nn.autobackend", "AutoBackend", False),
+        ("torchvision.models.resnet", "resnet18", False),
+        ("timm.models.helpers", "load_checkpoint", False),
+        ("transformers.models.bert.tokenization_bert", "BertTokenizer", False),
+        ("transformers.models.bert.modeling_bert", "load_tf_weights_in_bert", False),
+        ("models.yolo", "Model", False),
+        ("__main__", "Net", False),
+    ],
+)
+def test_whole_models_are_known_by_their_classes(module: str, name: str, clean: bool) -> None:
+    made = pickles.glob(module, name) + pickles.EMPTY_TUPLE + pickles.NEWOBJ
+    data = pickles.program(made, pickles.EMPTY_DICT, pickles.BUILD)
+    verdict = scan_bytes(data, name="model.pkl").verdict
+    called = pickles.program(pickles.call(module, name, pickles.text("x")))
+
+    assert verdict is (FileVerdict.CLEAN if clean else FileVerdict.SUSPICIOUS)
+    assert scan_bytes(called, name="model.pkl").verdict is FileVerdict.SUSPICIOUS
+
+
 def test_the_trainers_random_state() -> None:
     import random
 

@@ -134,7 +134,8 @@ ENTRIES: Final = (
     (
         "torch.optim.lr_scheduler:LambdaLR,MultiplicativeLR,StepLR,MultiStepLR,ConstantLR,LinearLR,"
         "ExponentialLR,SequentialLR,PolynomialLR,CosineAnnealingLR,ChainedScheduler,"
-        "ReduceLROnPlateau,CyclicLR,CosineAnnealingWarmRestarts,OneCycleLR",
+        "ReduceLROnPlateau,CyclicLR,CosineAnnealingWarmRestarts,OneCycleLR,_LRScheduler,"
+        "LRScheduler torch.optim.swa_utils:SWALR",
         Entry("a scheduler: holds numbers", new=shapes.nothing, state=shapes.attributes),
     ),
     (

@@ -1,4 +1,4 @@
-"""What training leaves beside the weights: arguments, strategies, Lightning and OmegaConf.
+"""What training leaves beside the weights: scalers, arguments, strategies, Lightning, OmegaConf.
 
 None of it is needed to load a model. The classes are dataclasses and enumerations without a
 `__setstate__` of their own, or with one that only assigns attributes.
@@ -8,6 +8,7 @@ from typing import Final
 
 from scanner.pickles import shapes
 from scanner.pickles.allowlist import Entry
+from scanner.pickles.functions import FUNCTION
 
 ENTRIES: Final = (
     (
@@ -46,6 +47,67 @@ ENTRIES: Final = (
             new=shapes.nothing,
             state=shapes.attributes,
         ),
+    ),
+    (
+        "torch.amp.grad_scaler:GradScaler torch.cuda.amp.grad_scaler:GradScaler "
+        "torch.cpu.amp.grad_scaler:GradScaler",
+        Entry(
+            "scales gradients: its __setstate__ updates __dict__",
+            new=shapes.nothing,
+            state=shapes.attributes,
+        ),
+    ),
+    (
+        "torch.amp.grad_scaler:OptState torch.cuda.amp.grad_scaler:OptState",
+        Entry("is an enumeration", call=shapes.scalars, kind="enum"),
+    ),
+    (
+        "torch.amp.grad_scaler:_refresh_per_optimizer_state "
+        "torch.cuda.amp.grad_scaler:_refresh_per_optimizer_state",
+        Entry("makes a new dict: the factory of a scaler's defaultdict", kind=FUNCTION),
+    ),
+    (
+        "transformers.optimization:_get_constant_lambda,"
+        "_get_constant_schedule_with_warmup_lr_lambda,"
+        "_get_linear_schedule_with_warmup_lr_lambda,"
+        "_get_cosine_schedule_with_warmup_lr_lambda,"
+        "_get_cosine_with_hard_restarts_schedule_with_warmup_lr_lambda,"
+        "_get_polynomial_decay_schedule_with_warmup_lr_lambda,"
+        "_get_inverse_sqrt_schedule_lr_lambda,"
+        "_get_cosine_with_min_lr_schedule_with_warmup_lr_lambda,"
+        "_get_cosine_with_min_lr_schedule_with_warmup_lr_rate_lambda,"
+        "_get_wsd_scheduler_lambda "
+        "torch.optim.swa_utils:SWALR._cosine_anneal,SWALR._linear_anneal "
+        "torch.optim.lr_scheduler:CyclicLR._triangular_scale_fn,CyclicLR._triangular2_scale_fn,"
+        "CyclicLR._exp_range_scale_fn,OneCycleLR._annealing_cos,OneCycleLR._annealing_linear",
+        Entry("is arithmetic over numbers that a schedule keeps", kind=FUNCTION),
+    ),
+    (
+        "transformers.tokenization_utils_base:BatchEncoding "
+        "transformers.feature_extraction_utils:BatchFeature "
+        "transformers.image_processing_base:BatchFeature "
+        "transformers.image_processing_utils:BatchFeature "
+        "transformers.trainer_callback:TrainerState,TrainerControl",
+        Entry(
+            "holds data: its __setstate__, if any, assigns two attributes",
+            new=shapes.nothing,
+            state=shapes.attributes,
+        ),
+    ),
+    (
+        "torch.utils.data.dataloader:DataLoader torch.utils.data.sampler:Sampler,"
+        "SequentialSampler,RandomSampler,SubsetRandomSampler,WeightedRandomSampler,BatchSampler "
+        "torch.utils.data.distributed:DistributedSampler",
+        Entry(
+            "holds settings and data: made empty, its attributes are set from a dict",
+            new=shapes.nothing,
+            state=shapes.attributes,
+        ),
+    ),
+    (
+        "torch.utils.data._utils.collate:default_collate,default_convert "
+        "torch.utils.data.dataloader:default_collate",
+        Entry("stacks what a data set gives; it may not be called"),
     ),
     (
         "sentence_transformers.training_args:BatchSamplers,MultiDatasetBatchSamplers",

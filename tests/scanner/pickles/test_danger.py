@@ -26,7 +26,8 @@ PROBES = """
     nt:system sys:exit shutil:rmtree torch.hub:load torch.utils.cpp_extension:load_inline
     requests.api:get collections:ChainMap functools:reduce dill._dill:loads
     concurrent.futures:Future weakref:finalize zipimport:zipimporter pandas:read_pickle
-    linecache:os.system random:_os.system numpy.testing._private.utils:runstring
+    linecache:os.system random:_os.system __main__:system __main__:os.system
+    numpy.testing._private.utils:runstring
 """.split()  # noqa: SIM905
 
 
@@ -62,6 +63,7 @@ def test_nothing_admitted_is_known_to_be_dangerous_but_what_its_shape_guards() -
     ("module", "name"),
     [("vendor.models", "Net"), ("collections", "OrderedDict"), ("datetime", "date"),
      ("ultralytics.nn.tasks", "DetectionModel"), ("__builtin__", "set"),
+     ("__main__", "Net"), ("__main__", "schedule"),
      ("copy_reg", "__newobj__")],
 )  # fmt: skip
 def test_ordinary_names_are_not_called_dangerous(module: str, name: str) -> None:
