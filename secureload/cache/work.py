@@ -1,18 +1,17 @@
 """Work in progress: a folder in quarantine that never outlives its process for long.
 
-Each folder has a file beside it that its owner keeps locked. The kernel drops the lock with
-the process, so whoever gets the lock knows that the owner is gone, and clears up.
+Each folder has a lock file beside it, as `ownership` has them.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from secureload import ownership
 from secureload.cache.layout import Layout, discard, troubles
 
 
@@ -27,7 +26,7 @@ def work(layout: Layout) -> Iterator[Path]:
     with troubles(layout.home):
         sweep(layout)
         name = secrets.token_hex(8)
-        owner = _claim(layout, name)
+        owner = ownership.own(_lock_file(layout, name))
         folder = layout.quarantine / name
     try:
         with troubles(layout.home):
@@ -76,34 +75,5 @@ def _lock_file(layout: Layout, name: str) -> Path:
     return layout.quarantine / f"{name}.lock"
 
 
-def _claim(layout: Layout, name: str) -> int:
-    """Create the lock file and lock it; a sweep may take an unlocked one away meanwhile."""
-    path = _lock_file(layout, name)
-    while True:
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
 def _try(layout: Layout, name: str) -> int | None:
-    """Lock a folder's lock file, unless its owner holds it or has just finished."""
-    path = _lock_file(layout, name)
-    # Only a folder that has lost its lock file gets a new one.
-    create = os.O_CREAT if (layout.quarantine / name).exists() else 0
-    try:
-        descriptor = os.open(path, create | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    return ownership.inherit(_lock_file(layout, name), layout.quarantine / name)

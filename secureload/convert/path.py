@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from scanner.frozen import dataclass
 from scanner.patterns import pattern
+from secureload.convert.unfinished import unfinished
 from secureload.errors import ConversionError, SecureloadError, UsageError
 from secureload.flow import ArtifactFile, Conversion
 
@@ -85,7 +85,7 @@ def convert_path(
         )
     advance = _Advance(progress, _size_of(source))
     try:
-        with _staging(destination) as staging:
+        with unfinished(destination) as staging:
             files, conversions = (through or _make_here)(
                 source, destination, staging, limit=limit, verify=verify, progress=advance
             )
@@ -153,30 +153,6 @@ def _size_of(source: Path) -> int:
     if source.is_file():
         return source.stat().st_size
     return sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
-
-
-@contextmanager
-def _staging(destination: Path) -> Iterator[Path]:
-    """Give a folder beside the destination that is gone afterwards, whatever happens."""
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    staging = destination.parent / f".{destination.name}.{os.urandom(6).hex()}.partial"
-    staging.mkdir()
-    try:
-        yield staging
-    finally:
-        _remove(staging)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder; all but the first step is needed only after a failure."""
-    try:
-        folder.rmdir()
-    except FileNotFoundError:
-        return
-    except OSError:
-        import shutil  # with all its archive formats, slower than a small conversion
-
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _publish(staging: Path, destination: Path, made: Converted, single: bool) -> None:
