@@ -14,10 +14,14 @@ def bind(host: str, port: int) -> socket.socket:
         UsageError: it is taken, or not ours to take.
     """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family[0], family[1])
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        # With its protocol named: asyncio sends at once only on what it knows to be TCP, and a
+        # short answer would wait for a client's delayed acknowledgement, 40 ms, else.
+        listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(family[4])
+        listening.bind(address)
         listening.listen(4_096)
     except OSError as error:
         raise UsageError(

@@ -1,12 +1,16 @@
-"""Files go out in full packets, and nothing of them stays behind."""
+"""Answers go out at once, files in full packets, and nothing of them stays behind."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import socket
 from urllib.parse import urlsplit
 
+import pytest
+
+from secureload.gateway.listening import bind
 from secureload.gateway.server import _corked
 from tests.secureload.gateway.conftest import World
 from tests.servers.service import Service
@@ -14,6 +18,24 @@ from tests.servers.service import Service
 
 def cork(link: socket.socket) -> int:
     return link.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_what_is_written_is_sent_at_once(host: str) -> None:
+    async def undelayed() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            link = writer.get_extra_info("socket")
+            found.set_result(link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(answer, sock=bind(host, 0)) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+            writer.close()
+            return await found
+
+    assert asyncio.run(undelayed()) == 1
 
 
 def test_packets_are_filled_only_while_a_file_goes_out() -> None:
