@@ -1,6 +1,6 @@
-"""ONNX models: tensors kept in other files, and operators outside the standard domains.
+"""ONNX models: tensors kept in other files, and operators that no runtime has by itself.
 
-An operator that the model itself defines, as a function of other operators, is none.
+An operator that the model itself defines, as a function of other operators, needs none.
 
 Source: `onnx.proto` (IR version 10); the external data convention.
 """
@@ -17,7 +17,7 @@ from scanner.reader import Blob
 _DOMAINS = frozenset(
     {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training",
      "ai.onnx.preview", "com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental",
-     "org.pytorch.aten"}
+     "com.ms.internal.nhwc", "org.pytorch.aten"}
 )  # fmt: skip
 _OUTSIDE = pattern(
     r"^\s*(?:[/\\~]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*://)|(?:^|[/\\])\.\.(?:[/\\]|$)|\0"
@@ -37,6 +37,7 @@ def recognise(blob: Blob) -> bool:
 def read(blob: Blob) -> Read:
     """Yield tensors that lie elsewhere, operators of foreign domains, what metadata holds."""
     from scanner.formats import _strings
+    from scanner.formats._onnx_ops import is_built_in
 
     pending: list[tuple[str, memoryview]] = [("model", blob.data)]
     domains: dict[str, int] = {}
@@ -94,6 +95,12 @@ def read(blob: Blob) -> Read:
             yield CodeFact(
                 where=blob.where(), count=count, language="onnx-op", names=(operator_type,),
                 detail="runs Python, or loads a library or a file that it names",
+            )  # fmt: skip
+        elif not is_built_in(name, operator_type) and (name, operator_type) not in defined:
+            yield CodeFact(
+                where=blob.where(), count=count, language="onnx-op",
+                names=(f"{name or 'ai.onnx'}.{operator_type}"[:200],),
+                detail="no operator of its domain: a library would provide it",
             )  # fmt: skip
         if name not in _DOMAINS and (name, operator_type) not in defined:
             domains[name] = domains.get(name, 0) + count

@@ -258,10 +258,17 @@ def _graphs() -> Iterator[Case]:
         graph = wire.chunk(1, wire.chunk(4, "Add")) + wire.chunk(2, "g") + wire.chunk(5, tensor)
         model = wire.number(1, 8) + wire.chunk(7, graph) + wire.chunk(8, wire.number(2, 17))
         yield "onnx", f"external data {name}", model, "model.onnx", ""
-    node = wire.chunk(4, "Evil") + wire.chunk(7, "com.example")
-    graph = wire.chunk(1, node) + wire.chunk(2, "g")
-    model = wire.number(1, 8) + wire.chunk(7, graph) + wire.chunk(8, wire.number(2, 17))
-    yield "onnx", "operator of another domain", model, "model.onnx", ""
+    for name, domain in (
+        ("operator of another domain", "com.example"),
+        ("operator that ONNX has not", ""),
+        ("operator that ONNX has not, spelt out", "ai.onnx"),
+        ("operator that ONNX's machine learning has not", "ai.onnx.ml"),
+        ("operator that the runtime has not", "com.microsoft"),
+    ):
+        node = wire.chunk(4, "Evil") + wire.chunk(7, domain) * bool(domain)
+        graph = wire.chunk(1, node) + wire.chunk(2, "g")
+        model = wire.number(1, 8) + wire.chunk(7, graph) + wire.chunk(8, wire.number(2, 17))
+        yield "onnx", name, model, "model.onnx", ""
 
 
 def _safe(header: Any, data: bytes = b"") -> bytes:

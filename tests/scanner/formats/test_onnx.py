@@ -51,6 +51,40 @@ def test_a_foreign_operator_is_told() -> None:
     assert "embedded-code" in rules(tell(model(chunk(1, chunk(4, "Run") + chunk(7, "evil.ops")))))
 
 
+@pytest.mark.parametrize(
+    ("domain", "operator", "known"),
+    [
+        ("", "Gemm", True),
+        ("", "Upsample", True),  # of old releases alone
+        ("ai.onnx", "Gemm", True),
+        ("ai.onnx.ml", "TreeEnsembleClassifier", True),
+        ("com.microsoft", "FusedMatMul", True),
+        ("com.microsoft", "LayerNormalizationGrad", True),
+        ("com.microsoft.nchwc", "ReorderInput", True),
+        ("", "Run", False),
+        ("ai.onnx", "gemm", False),
+        ("", "GemmGrad", False),
+        ("ai.onnx.ml", "Gemm", False),
+        ("com.microsoft", "Run", False),
+        ("com.microsoft", "RunGrad", False),
+    ],
+)
+def test_an_operator_that_no_runtime_has_by_itself_is_told(
+    domain: str, operator: str, known: bool
+) -> None:
+    node = chunk(4, operator) + (chunk(7, domain) if domain else b"")
+    inside = chunk(4, "If") + chunk(5, chunk(6, chunk(1, node)))
+    for graph in (chunk(1, node), chunk(1, inside)):
+        found = rules(tell(model(graph), "model.onnx"))
+        assert ("embedded-code" in found) is not known
+
+    assert_clean(
+        model(chunk(1, node)) + chunk(25, chunk(1, operator) + chunk(7, chunk(4, "Erf"))
+                                      + chunk(10, domain)),
+        "onnx", "model.onnx",
+    )  # fmt: skip
+
+
 def test_a_path_that_climbs_only_after_a_long_way_is_told() -> None:
     place = "a/" * 1_000 + "../" * 1_001 + "x"
     assert "link-in-archive" in rules(tell(model(chunk(5, tensor(place))), "model.onnx"))
