@@ -18,7 +18,7 @@ from scanner.findings import Where
 from scanner.frozen import dataclass
 from scanner.limits import LIMITS, Limits
 from scanner.merge import merged
-from scanner.names import hides
+from scanner.names import hides, windows_problem
 from scanner.reader import Blob, Budget, FileBytes
 from scanner.report import FileResult, Report, Status
 from scanner.walk import Beside, Found, kind_of, matches, unique, walk
@@ -262,6 +262,8 @@ def _name_facts(blob: Blob) -> Iterator[ProblemFact]:
     dots = any(part.rstrip(".") != part for part in blob.path.split("/"))
     if hides(blob.path) or dots or "\\" in blob.path:
         yield blob.problem("odd-name", "the file's name does not show as it is stored")
+    elif (problem := windows_problem(blob.path)) is not None:
+        yield blob.problem("odd-name", problem)
 
 
 def _tell(

@@ -20,6 +20,7 @@ from scanner.formats._named import acting, named
 from scanner.formats._text import first_word, is_text
 from scanner.formats.json import KEYS
 from scanner.formats.json import recognise as is_json
+from scanner.frozen import dataclass
 from scanner.patterns import pattern
 from scanner.reader import Blob
 
@@ -62,6 +63,17 @@ _KEYED = pattern(
     re.MULTILINE,
 )
 """Tags and keys that a document too long to parse may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """An open list, by the key that it stands under."""
+
+    key: str
+
+
+_DEFAULTS = _Items("defaults")
+"""The list, at the top of a document, of the files that Hydra composes a configuration of."""
 
 
 def recognise(blob: Blob) -> bool:
@@ -113,7 +125,7 @@ def read(blob: Blob) -> Read:
         text = "\n" * front.start(2) + front[2]
     below: list[int] = []
     facts: list[Fact] = []
-    keys: list[str | None] = []
+    keys: list[str | _Items] = []
     held: list[Fact] = []
     depth = 0
     try:
@@ -138,7 +150,7 @@ def read(blob: Blob) -> Read:
 
 
 def _event(
-    blob: Blob, event: object, keys: list[str | None], facts: list[Fact], held: list[Fact]
+    blob: Blob, event: object, keys: list[str | _Items], facts: list[Fact], held: list[Fact]
 ) -> None:
     """Follow one event; `keys` has, for each open mapping, the key whose value is next.
 
@@ -171,8 +183,9 @@ def _event(
         _value(blob, keys, None, facts)
         keys.append("")
     elif isinstance(event, yaml.SequenceStartEvent):
+        above = keys[-1] if keys else ""
         _value(blob, keys, None, facts)
-        keys.append(None)
+        keys.append(above if isinstance(above, _Items) else _Items(above))
     elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
         if keys:
             keys.pop()
@@ -191,7 +204,7 @@ def _text(blob: Blob) -> str:
 
 
 def _data(
-    blob: Blob, event: object, keys: list[str | None], below: list[int], facts: list[Fact]
+    blob: Blob, event: object, keys: list[str | _Items], below: list[int], facts: list[Fact]
 ) -> None:
     """Tell data of a dataset that lie elsewhere: a URL, another folder, what an alias hides.
 
@@ -236,14 +249,24 @@ def _foreign(where: Where, tag: str, facts: list[Fact], held: list[Fact]) -> Non
                              detail="means what its loader makes of it"))  # fmt: skip
 
 
-def _value(blob: Blob, keys: list[str | None], value: str | None, facts: list[Fact]) -> None:
-    if not keys or keys[-1] is None:
+def _value(blob: Blob, keys: list[str | _Items], value: str | None, facts: list[Fact]) -> None:
+    """Tell what a key, its value or an item names; None stands for what holds others."""
+    if not keys:
         return
-    if keys[-1] == "":
+    if value is not None and keys[1:2] == [_DEFAULTS]:
+        # A file, a group of files, or a group's file: Hydra joins them into a path.
+        facts.extend(acting(blob, "$..defaults", value.rpartition(" ")[2]))
+    last = keys[-1]
+    if isinstance(last, _Items):
+        key = last.key
+        if not key or value is None:
+            return
+    elif last == "":
         keys[-1] = value or "?"
         return
-    key = keys[-1]
-    keys[-1] = ""
+    else:
+        key = last
+        keys[-1] = ""
     if value is not None:
         facts.extend(named(blob, f"$..{key}", value))
         if key not in KEYS:

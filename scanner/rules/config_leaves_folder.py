@@ -5,10 +5,11 @@ Why it matters
     nobody looked at it.
 Fires on
     `transformers_weights`, `audio_tokenizer_name_or_path`, absolute paths, `../` and URLs under
-    keys that loaders follow; `../` and `file:` under other keys that name a file to open; data
-    files of a dataset's card that are URLs, lie in other folders or hide behind an alias. For
-    information where an adapter names its base model on the Hub,
-    as every adapter does: the gate resolves and admits the base by itself.
+    keys that loaders follow; `../` and `file:` under other keys that name a file to open, and
+    in what Hydra composes a configuration of (`defaults`, `searchpath`); data files of a
+    dataset's card that are URLs, lie in other folders or hide behind an alias. For information
+    where an adapter names its base model on the Hub, as every adapter does: the gate resolves
+    and admits the base by itself.
 Stays quiet on
     `_name_or_path`, which only says where a model came from, and plain file names.
 Remedy
@@ -35,7 +36,7 @@ _FOLLOWED = pattern(
 _OPENED = pattern(
     r"(?:.*_)?(?:model|weights?|checkpoint|ckpt|tokenizer|vocab|merges|encoder|decoder|processor|adapter"
     r"|lora|embeddings?|library|plugin|engine|config|vae|unet|file)(?:_?(?:path|file|file_?name|name))?"
-    r"|file|include|includes|extends|_base_|base|\$ref|uri"
+    r"|file|include|includes|extends|_base_|base|\$ref|uri|defaults|searchpath"
 )
 """Keys under which other loaders open what climbs out; folders for results are none."""
 _OUTSIDE = pattern(
@@ -57,7 +58,7 @@ def check(fact: ConfigFact) -> Iterator[Message]:
             text=f"the card has the dataset's data read from `{value[:100]}`", evidence=evidence
         )
     elif fact.key == "climbing-path":
-        if _OPENED.fullmatch(fact.path.rpartition(".")[2]):
+        if _OPENED.fullmatch(fact.path.rpartition(".")[2].partition("[")[0]):
             yield Message(
                 text=f"`{fact.path}` leaves the folder: `{value[:100]}`", evidence=evidence
             )

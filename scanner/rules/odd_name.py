@@ -3,7 +3,8 @@
 Why it matters
     Unpacking `../x` writes outside the folder; control characters hide what is there.
 Fires on
-    Absolute paths, `..`, NUL, control and direction characters, backslashes.
+    Absolute paths, `..`, NUL, control and direction characters, backslashes; names of Windows'
+    devices (`CON`, `NUL.txt`) and colons, behind which Windows keeps another stream.
 Stays quiet on
     Ordinary names in any script.
 Remedy

@@ -8,7 +8,30 @@ from scanner.names import hides, name_problem
 
 
 @pytest.mark.parametrize(
-    "name", ["data.pkl", "archive/data/0", "..a/b..", "a/...", "modèle.bin", "with space", "a/"]
+    "name",
+    [
+        "data.pkl",
+        "archive/data/0",
+        "..a/b..",
+        "a/...",
+        "modèle.bin",
+        "with space",
+        "a/",
+        "console",
+        "icon/x",
+        "a.con",
+        "COM10",
+        "nullable.json",
+        "com/x",
+        "lpt",
+        "prn_1",
+        "a/aux-1",
+        "dense/kernel:0.npy",
+        "2026-01-01T12:30:00.log",
+        "aux.npy",
+        "host:8080",
+        "a.b:0",
+    ],
 )
 def test_stays_quiet(name: str) -> None:
     assert name_problem(name) is None
@@ -28,6 +51,15 @@ def test_stays_quiet(name: str) -> None:
         ("a/../../up", "climbs"),
         ("a\\..\\up", "climbs"),
         ("a\\b", "backslash"),
+        ("CON", "device, CON"),
+        ("a/nul.tar.gz", "device, NUL"),
+        ("com1/x", "device, COM1"),
+        ("Lpt\u00b2.bin", "device, LPT\u00b2"),
+        ("aux .json", "device, AUX"),
+        ("conin$", "device"),
+        ("model.bin:code.exe", "colon"),
+        ("a/b:$DATA", "colon"),
+        ("a/b:evil.exe", "colon"),
     ],
     ids=repr,
 )

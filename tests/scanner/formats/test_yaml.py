@@ -23,6 +23,48 @@ def test_hydra_targets_are_told() -> None:
     assert rules(tell(text, "model_config.yaml")) == {"config-names-code"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "_target_:\n- os.system\n",
+        "class_path: [os.system]\n",
+        "callbacks: [[{_target_: [os.system]}]]\n",
+    ],
+)
+def test_targets_in_lists_are_told(text: str) -> None:
+    assert tell(text.encode(), "config.yaml").verdict is MALICIOUS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "callbacks:\n- os.system\n",
+        "defaults:\n- ../../../etc/x\n- _self_\n",
+        "defaults:\n- _self_\n- db: ../../x\n",
+        "defaults:\n- override ../../db: x\n",
+        "lr: 1\ndefaults: [{db@here: [a, ../x]}]\n",
+        "hydra:\n  searchpath:\n  - file:///tmp/x\n",
+        "include: [a.yaml, ../../b.yaml]\n",
+    ],
+)
+def test_lists_that_lead_elsewhere_are_told(text: str) -> None:
+    assert tell(text.encode(), "config.yaml").verdict is SUSPICIOUS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "defaults:\n- model: bert\n- override /optim: adam\n- db@a.b: c/d\n- _self_\n",
+        "model:\n  defaults: {root: ../data}\nsizes: [[1, 2], [3]]\n",
+        "hydra:\n  searchpath: [pkg://package.conf]\n",
+        "tags: [os, torch.nn.Linear, ../x]\n- a\n",
+        "layers: [torch.nn.Linear, torch.nn.ReLU]\nphases: [train, eval]\n",
+    ],
+)
+def test_ordinary_lists_are_clean(text: str) -> None:
+    assert tell(text.encode(), "config.yaml").verdict is CLEAN
+
+
 def test_settings_and_front_matter_are_clean() -> None:
     assert_clean(
         b"---\nlicense: mit\ntags:\n- bert\n---\n# Model\nText: with colon: twice\n", "yaml"

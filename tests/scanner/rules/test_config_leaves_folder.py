@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.findings import Severity
+from scanner.facts import ConfigFact
+from scanner.findings import Severity, Where
 from scanner.rules.config_leaves_folder import RULE
 from tests.scanner.rules.configs import value
 
@@ -27,6 +28,17 @@ from tests.scanner.rules.configs import value
 def test_fires(key: str, where: str) -> None:
     (finding,) = RULE.apply(value(key, where))
     assert finding.evidence["value"] == where
+
+
+@pytest.mark.parametrize(
+    ("path", "count"),
+    [("$..defaults", 1), ("$.include[3]", 1), ("$..searchpath", 1), ("$.output[0]", 0)],
+)
+def test_a_path_that_climbs_counts_under_keys_that_open_it(path: str, count: int) -> None:
+    fact = ConfigFact(
+        where=Where(), document="c.yaml", path=path, key="climbing-path", value="../../x"
+    )
+    assert len(list(RULE.apply(fact))) == count
 
 
 @pytest.mark.parametrize("base", ["org/base", "gpt2", "org/base-1.5B_v2"])
