@@ -19,6 +19,7 @@ from secureload.registry.library import (
     Call,
     Library,
     check_tree,
+    imported,
     original,
     refuse_arguments,
 )
@@ -100,8 +101,7 @@ def check_index(index: Path) -> None:
 
 def _has_weights(cls: Any) -> bool:
     """Whether a class takes `use_safetensors`; schedulers have no weights."""
-    import diffusers
-
+    diffusers = imported("diffusers")
     bases = (diffusers.ModelMixin, diffusers.DiffusionPipeline)
     return (isinstance(cls, type) and issubclass(cls, bases)) or cls.__name__.startswith("Auto")
 

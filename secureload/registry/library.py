@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,19 @@ class Library:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
 
+def imported(package: str) -> Any:
+    """An installed library, imported.
+
+    Some put another object in their module's place while they are imported, and a thread that
+    waited for that import is given the first one, which has nothing in it.
+
+    Raises:
+        ImportError: it is not installed, or lacks something.
+    """
+    importlib.import_module(package)
+    return sys.modules[package]
+
+
 def original(package: str, name: str) -> Any:
     """A class or function of an installed library.
 
@@ -69,8 +83,7 @@ def original(package: str, name: str) -> Any:
         UsageError: it has no such class.
     """
     try:
-        module = importlib.import_module(package)
-        return getattr(module, name)
+        return getattr(imported(package), name)
     except (ImportError, RuntimeError) as error:
         raise SecureloadError(
             f"{package} cannot provide {name}: {error}", hint=f"install {package}"

@@ -18,7 +18,7 @@ from secureload.flow import CacheEntry, Need
 from secureload.registry import code
 from secureload.registry.arguments import checked
 from secureload.registry.backstop import guard
-from secureload.registry.library import Call, Library, check_folder
+from secureload.registry.library import Call, Library, check_folder, imported
 from secureload.registry.sealed import handed
 
 _AUTO = re.compile(r"Auto(?:Backbone|Config|Model\w*|Tokenizer|\w*(?:Processor|Extractor))")
@@ -227,12 +227,11 @@ def _from_pretrained(cls: Any, class_name: str) -> Callable[..., Any]:
 
 def _transformers() -> Any:
     try:
-        import transformers
+        return imported("transformers")
     except ImportError as error:
         raise SecureloadError(
             f"transformers is not installed: {error}", hint="pip install 'secureload[load]'"
         ) from error
-    return transformers
 
 
 def _build(call: Call) -> Any:
