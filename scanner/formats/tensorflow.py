@@ -162,7 +162,7 @@ class _Walk:
                     attributes[text(pair.get(1, 0))] = said
         made = operation, inputs, attributes.get("value")
         self.scopes.setdefault(function, {}).setdefault(name, []).append(made)
-        if operation in _PATHS and self.whole != "graph" and _is_saver(function or name):
+        if operation in _PATHS and _is_saver(function or name):
             self.saving.append((function, operation, inputs))
         elif self._acts(operation, name, function, attributes):
             self.acting[operation] += 1
@@ -177,7 +177,7 @@ class _Walk:
     def _acts(
         self, operation: str, name: str, function: str, attributes: dict[str, memoryview]
     ) -> bool:
-        if operation in SAVING and self.whole != "graph":
+        if operation in SAVING:
             return not _is_saver(function or name)
         if operation == "PrintV2":
             stream = attributes.get("output_stream")

@@ -143,6 +143,7 @@ def test_savers_as_tensorflow_writes_them_are_clean() -> None:
     assert_clean(saved(older_saver()), "tensorflow", "saved_model.pb")
     assert_clean(saved(older_saver(suffix="part")), "tensorflow", "saved_model.pb")
     assert_clean(saved(GIVEN + newer_saver()), "tensorflow", "saved_model.pb")
+    assert_clean(older_saver(), "tensorflow", "graph.pb")
     two = chunk(2, chunk(1, b"") + chunk(2, older_saver(suffix="_temp_ff/part")))
     assert_clean(saved(older_saver()) + two, "tensorflow", "saved_model.pb")
 
@@ -169,6 +170,8 @@ def test_savers_as_tensorflow_writes_them_are_clean() -> None:
 )  # fmt: skip
 def test_a_saver_that_writes_where_nobody_said_is_not_clean(graph: bytes) -> None:
     assert tell(saved(graph)).verdict is MALICIOUS
+    if not graph.startswith(b"\x12"):
+        assert tell(graph, "graph.pb").verdict is MALICIOUS
 
 
 def test_one_of_two_meta_graphs_hides_nothing_of_the_other() -> None:
