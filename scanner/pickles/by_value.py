@@ -1,9 +1,10 @@
 """Functions pickled by value: code that the file carries, made into a function, not run.
 
 cloudpickle and dill write a function's code object as plain values. What it would do when
-somebody calls it is judged by the names and texts it holds; its bytecode is not followed, so
-the best that is said of it is that nothing dangerous is known. One reading of a stream has
-one answer: as soon as anything in it is not understood, all of it stays what it was.
+somebody calls it is judged by the names and texts it holds; its bytecode is not followed, but
+for whether a name that methods have too is looked up as a global. So the best that is said of
+it is that nothing dangerous is known. One reading of a stream has one answer: as soon as
+anything in it is not understood, all of it stays what it was.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from scanner.pickles.bytecode_names import METHODS, loads
 from scanner.pickles.code_names import dangerous_name, dangerous_text
 from scanner.pickles.values import Call, DictValue, Global, SetValue, Span, Value
 
@@ -81,6 +83,7 @@ class ByValue:
         self.made: dict[int, tuple[str, Call]] = {}
         self.used: set[tuple[str, str]] = set()
         self.words: set[str] = set()
+        self.methods: set[str] = set()
         self.kept: list[Value] = []
         self.spoiled = False
         self.looked = 0
@@ -130,7 +133,7 @@ class ByValue:
                 not self.spoiled
                 and any(part == _CODE for part, _ in self.made.values())
                 and not self._given_builders()
-                and dangerous_name(self.words) is None
+                and dangerous_name(self.words, self.methods) is None
             )
         if not self._said:
             return False
@@ -214,8 +217,12 @@ class ByValue:
         found = _words(names)
         if found is None or not plain or not isinstance(consts, tuple):
             return False
-        for name in found:
-            self.words.update(name.split("."))
+        body, newer = _body(code), len(args) == 18
+        for at, name in enumerate(found):
+            if name in METHODS and body is not None and not loads(body, at, newer=newer):
+                self.methods.add(name)
+            else:
+                self.words.update(name.split("."))
         return self._consts(consts)
 
     def _consts(self, consts: tuple[Value, ...]) -> bool:
@@ -296,6 +303,17 @@ def _is_bytes(value: Value) -> bool:
             and value.function.dotted in _BYTES
         )
     return isinstance(value, bytes) or (isinstance(value, Span) and value.kind == "bytes")
+
+
+def _body(code: Value) -> bytes | None:
+    """The instructions of a code object, where they are short enough to be at hand."""
+    if isinstance(code, Call) and isinstance(code.args, tuple) and code.args:
+        text = code.args[0]
+        try:
+            return text.encode("latin-1") if isinstance(text, str) else None
+        except UnicodeEncodeError:
+            return None
+    return code if isinstance(code, bytes) else None
 
 
 def _words(names: Value) -> list[str] | None:

@@ -44,8 +44,17 @@ _TEXT: Final = pattern(
 )
 
 
-def dangerous_name(words: Iterable[str]) -> str | None:
-    """Return a dangerous name that all of these words together reach, or None."""
+def dangerous_name(words: Iterable[str], methods: Iterable[str] = ()) -> str | None:
+    """Return a dangerous name that all of these words together reach, or None.
+
+    `methods` are names that stand for attributes alone: a module must be there that has them.
+    """
+    words = set(words)
+    explicit = {_ALIASES.get(word, word) for word in words} | words
+    for method in methods:
+        for dotted, parts in _by_last().get(method, ()):
+            if parts <= explicit | {method}:
+                return dotted
     have = {"builtins"}
     for word in words:
         if danger.climbs(word) or danger.is_fatal(word) or word in _ACTS:

@@ -17,7 +17,7 @@ from scanner.pickles.values import Call, SetValue, Span, Unknown, Value
 if TYPE_CHECKING:
     from scanner.pickles.loop import Machine
 
-_SHORT_BYTES: Final = 256
+_SHORT_BYTES: Final = 4096
 
 _WIDTHS: Final = {
     code: int(layout[1:]) for code, layout in ARGUMENTS.items() if layout.startswith("=")

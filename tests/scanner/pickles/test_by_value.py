@@ -33,6 +33,12 @@ def constants(x):
     return x in {1, 2} or x == (None, "a", b"b", 1.5, ...)
 
 
+def evaluates(model, rows):
+    model.eval()
+    pattern = re.compile("a+")
+    return [model(row) for row in rows if pattern.search(row)]
+
+
 ORDINARY = {"lambda": HARMLESS, "score": score, "constants": constants}
 WAYS: dict[str, Callable[..., Any]] = {
     "cloudpickle": cloud,
@@ -42,6 +48,11 @@ WAYS: dict[str, Callable[..., Any]] = {
     "dill": dill,
     "types": types,
 }
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_methods_named_like_builtins_that_run_code_are_suspicious(way: str) -> None:
+    assert verdict(WAYS[way](evaluates)) is SUSPICIOUS
 
 
 @pytest.mark.parametrize("python", ["3.7", "3.8", "3.11"])
@@ -172,6 +183,11 @@ DANGEROUS: dict[str, Any] = {
     "climbs": climbs,
     "formats": formats,
     "exec": lambda x: exec(x),
+    "eval beside a method": lambda x: x.eval(eval(x)),
+    "eval of the builtins": lambda x: builtins.eval(x),
+    "eval of a table": lambda x: pd.eval(x),
+    "compile": lambda x: compile(x, "", "exec"),
+    "eval handed on": lambda x: map(eval, x),
     "import": lambda x: __import__(x),
     "subprocess": lambda x: subprocess.run(x),
     "socket": lambda x: socket.create_connection(x),

@@ -35,6 +35,18 @@ def test_ordinary_names_are_left(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["model", "train"], False), (["torch", "re"], False), (["builtins"], True),
+        (["pd"], True), (["pandas", "DataFrame"], True), (["os"], True),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_method_needs_the_module_that_has_it(words: list[str], told: bool) -> None:
+    assert (dangerous_name(words, {"eval", "compile"}) is not None) is told
+
+
+@pytest.mark.parametrize(
     "text", ["import os", "x.__class__", "eval(x)", "from os import system", "a; open ('x')"]
 )
 def test_texts_that_are_code_are_told(text: str) -> None:
