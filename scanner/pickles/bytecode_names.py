@@ -14,7 +14,7 @@ from typing import Final
 METHODS: Final = frozenset({"eval", "compile"})
 """Builtins that run code, and names of ordinary methods: of a torch module, of a pattern."""
 
-_LOADS: Final = {
+_LOADS: Final[dict[bool, dict[int, tuple[int, ...]]]] = {
     # To 3.10: LOAD_NAME, IMPORT_NAME, IMPORT_FROM, LOAD_GLOBAL.
     False: dict.fromkeys((101, 108, 109, 116), (0,)),
     # From 3.11, LOAD_GLOBAL has a bit below the index that tells how a call goes on.
