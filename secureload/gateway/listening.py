@@ -1,7 +1,9 @@
-"""The socket that a process listens on, taken before anything else is done."""
+"""The socket that a process listens on, taken before anything else is done, and its limit."""
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import socket
 
 from secureload.errors import UsageError
@@ -30,3 +32,14 @@ def bind(host: str, port: int) -> socket.socket:
         ) from error
     listening.setblocking(False)
     return listening
+
+
+def raise_limit() -> None:
+    """Let this process have as many descriptors as it may: each connection is one.
+
+    Systems start programs with few, for the sake of those that call `select`, and leave it to
+    servers to ask for more.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # what macOS calls most is more than it gives
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

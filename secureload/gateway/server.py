@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from secureload.gateway import memory
 from secureload.gateway.app import App
 from secureload.gateway.dashboard import Dashboard
+from secureload.gateway.listening import raise_limit
 from secureload.gateway.oidc.sign_in import ROWS, SignIn
 from secureload.gateway.parts import Services
+from secureload.gateway.patience import PatientProtocol
 from secureload.gateway.sending import SENDFILE
 
 _PIECE = 8 << 20
@@ -29,8 +30,8 @@ _PIECE_SECONDS = 300.0
 """Longest wait for a client to take one piece: 28 kB/s, below which it has gone away."""
 
 
-class SendfileProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with `sendfile` as an extension of each request's scope."""
+class SendfileProtocol(PatientProtocol):
+    """The protocol, with `sendfile` as an extension of each request's scope."""
 
     def on_headers_complete(self) -> None:
         """Start the request as uvicorn does, and let its handler send files."""
@@ -117,4 +118,5 @@ def run(parts: Services, listening: socket.socket) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = uvicorn.Server(config)
     memory.settle()
+    raise_limit()
     server.run(sockets=[listening])

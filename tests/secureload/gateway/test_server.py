@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import resource
 import socket
+import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from secureload.gateway.listening import bind
 from secureload.gateway.server import _corked
 from tests.secureload.gateway.conftest import World
+from tests.servers.loopback import ROOT
 from tests.servers.service import Service
 
 
@@ -70,3 +74,16 @@ def test_many_answers_on_one_connection_are_whole(world: World, service: Service
         link.request("GET", "/livez")
         assert link.getresponse().read()
     link.close()
+
+
+def test_a_service_has_as_many_descriptors_as_it_may(service: Service) -> None:
+    assert service.process is not None
+    soft, hard = resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
+    code = (
+        "import resource as r; from secureload.gateway.listening import raise_limit;"
+        "r.setrlimit(r.RLIMIT_NOFILE, (64, 100)); raise_limit();"
+        "print(*r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    said = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT)
+    assert said.split() == ["100", "100"]
