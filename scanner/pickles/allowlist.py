@@ -28,7 +28,7 @@ from scanner.pickles.values import (
 PROFILES: Final = (
     "torch", "numpy", "python_data", "sklearn", "sklearn_older", "sklearn_kin", "pandas",
     "boosting", "torch_training", "torch_modules", "gensim", "transformers_models",
-    "vision_models",
+    "vision_models", "statsmodels",
 )  # fmt: skip
 """The profiles that are in force by default: all whose entries are harmless while loading."""
 

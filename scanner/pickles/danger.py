@@ -36,6 +36,9 @@ EFFECTS: Final = {
 }
 """Each effect in words that follow the name of a global."""
 
+EVALUATED: Final = "which is evaluated as Python"
+"""What objections say of text that a class runs when its state is set."""
+
 _MODULES: Final = {
     STARTS_PROCESS: """
         os posix nt subprocess _posixsubprocess _winapi _bootsubprocess _aix_support

@@ -290,6 +290,17 @@ def attributes(state: Value, allow: Allowlist) -> str | None:
     return None
 
 
+def documented(state: Value, allow: Allowlist) -> str | None:
+    """Attributes by name, a text that describes the object among them."""
+    if isinstance(state, DictValue):
+        if not all(
+            text is None or is_text(text) for key, text in state.pairs() if key == "__doc__"
+        ):
+            return "its description is no text"
+        state = DictValue(part for pair in state.pairs() if pair[0] != "__doc__" for part in pair)
+    return attributes(state, allow)
+
+
 def tuple_state(state: Value, allow: Allowlist) -> str | None:
     """A tuple, as the class's own `__setstate__` expects it."""
     return None if isinstance(state, tuple) else "its state is not a tuple"

@@ -6,7 +6,7 @@ Why it matters
     class or a module they change it for the whole process.
 Fires on
     state for a class that was reviewed without any, state that sets dunder attributes, and
-    any change to a global itself.
+    any change to a global itself. Critical where that state is evaluated as Python.
 Stays quiet on
     plain containers, attributes of listed classes, and objects whose class is reported
     already.
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 from scanner.facts import StateFact
 from scanner.findings import EvidenceValue, Severity
+from scanner.pickles.danger import EVALUATED
 from scanner.pickles.values import Call, Global, ListValue, Value
 from scanner.rules import Message, Rule
 
@@ -44,7 +45,9 @@ def check(fact: StateFact) -> Iterator[Message]:
             evidence=evidence,
         )
     else:
-        yield Message(text=f"{opcode} on `{fact.callee}`: {fact.objection}", evidence=evidence)
+        text = f"{opcode} on `{fact.callee}`: {fact.objection}"
+        severity = Severity.CRITICAL if EVALUATED in fact.objection else None
+        yield Message(text=text, severity=severity, evidence=evidence)
 
 
 def _reported(target: Value) -> bool:

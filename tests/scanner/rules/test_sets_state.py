@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scanner.facts import StateFact
 from scanner.findings import Severity, Where
+from scanner.pickles.danger import EVALUATED
 from scanner.pickles.values import Call, DictValue, Global, Value, callee
 from scanner.rules.sets_state import RULE
 
@@ -27,6 +28,11 @@ def test_a_change_to_a_global_is_critical() -> None:
 def test_state_that_was_not_reviewed_fires() -> None:
     (finding,) = RULE.apply(change(made(None)))
     assert finding.severity is Severity.HIGH
+
+
+def test_state_that_is_evaluated_is_critical() -> None:
+    (finding,) = RULE.apply(change(made(None), f"its formula, {EVALUATED}, holds more"))
+    assert finding.severity is Severity.CRITICAL
 
 
 def test_a_change_to_a_plain_value_is_odd_only() -> None:
