@@ -51,7 +51,7 @@ Examine = Callable[[Sequence[Found], Options], Iterable[FileResult]]
 
 
 def scan(
-    paths: Sequence[Path | str],
+    paths: Sequence[Path | str] | Path | str,
     *,
     profiles: Sequence[str] | None = None,
     allow: Sequence[str] = (),
@@ -64,7 +64,7 @@ def scan(
     exclude: Sequence[str] = (),
     examine: Examine | None = None,
 ) -> Report:
-    """Scan files and folders; every file met appears once, relative to its argument.
+    """Scan files and folders, or a single one; each file appears once, relative to its argument.
 
     `profiles` names the allowlist profiles to judge pickles by (none: those in force by
     default), `allow` adds dotted globals to them. `digest` asks for the SHA-256 of files
@@ -80,6 +80,8 @@ def scan(
         digest=digest,
         second=second or ("never" if examine is None else "auto"),
     )
+    if isinstance(paths, str | os.PathLike):
+        paths = [paths]  # text is a sequence too, whose items are `/` and letters
     found = [
         item
         for item in unique(walk(paths))

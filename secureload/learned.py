@@ -8,6 +8,7 @@ same class in that moment follows what is not filled in yet, and the process die
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TypeVar
 
@@ -17,6 +18,15 @@ _T = TypeVar("_T")
 
 _LEARNED: set[object] = set()
 _LEARNING = threading.Lock()
+
+if hasattr(os, "register_at_fork"):
+    # A child has none of its parent's other threads: what one of them had learned by half would
+    # stay so, and a lock that one of them held would never open.
+    os.register_at_fork(
+        before=_LEARNING.acquire,
+        after_in_parent=_LEARNING.release,
+        after_in_child=_LEARNING.release,
+    )
 
 
 def learned(kind: type[_T]) -> type[_T]:

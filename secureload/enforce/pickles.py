@@ -51,6 +51,16 @@ _own: collections.OrderedDict[bytes, None] = collections.OrderedDict()
 _lock = threading.Lock()
 
 
+def _forked() -> None:
+    """In a forked child: whoever held the lock elsewhere is not there to open it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
 def install() -> None:
     """Gate `pickle` and `_pickle`, now and whenever either is loaded anew."""
     import _pickle

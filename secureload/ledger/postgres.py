@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -65,6 +66,10 @@ def engine(url: str) -> Engine:
         connect_args={"connect_timeout": 10},
     )
     event.listen(made, "begin", _begun)
+    if hasattr(os, "register_at_fork"):
+        # A child would talk to the server on its parent's connections (SQLAlchemy, "Using
+        # Connection Pools with Multiprocessing"): they are left, and not closed.
+        os.register_at_fork(after_in_child=functools.partial(made.dispose, close=False))
     return made
 
 

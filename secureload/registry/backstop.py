@@ -110,12 +110,30 @@ def _leave(own: _Guard) -> None:
     with _lock:
         _guards.remove(own)
         if not _guards:
-            for name, value in _saved.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
-            _saved.clear()
+            _restore()
+
+
+def _restore() -> None:
+    """Set the environment back to what it was before the first guard."""
+    for name, value in _saved.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    _saved.clear()
+
+
+def _forked() -> None:
+    """In a forked child: the guards of other threads are over, for those threads are not there."""
+    global _lock
+    _lock = threading.RLock()
+    _guards[:] = _guards_here()
+    if not _guards:
+        _restore()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _follow_threads() -> None:

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import importlib
 import json
+import os
 import secrets
 import shutil
 import sys
@@ -27,6 +28,17 @@ from secureload.flow import CacheEntry, CodeSet
 from secureload.registry.sealed import SealedFolder, rename
 
 _lock = threading.RLock()
+
+
+def _forked() -> None:
+    """In a forked child: whoever held the lock elsewhere is not there to open it."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 

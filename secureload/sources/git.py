@@ -13,9 +13,11 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,11 +97,24 @@ def open_stream(
             )
 
 
+class _Folder:
+    """A temporary folder, removed with its last reader, by the process that made it alone."""
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp(prefix="secureload-git-")
+        self.cleanup = weakref.finalize(self, _remove, self.name, os.getpid())
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Repository:
     """A bare repository that holds one commit."""
 
-    folder: tempfile.TemporaryDirectory[str]
+    folder: _Folder
     commit: str
     subject: str
 
@@ -126,6 +141,17 @@ class _Repository:
 
 _kept: dict[tuple[str, str], _Repository] = {}
 _lock = threading.Lock()
+
+
+def _forked() -> None:
+    """In a forked child: the repositories are the parent's, and so is the lock's state."""
+    global _lock
+    _lock = threading.Lock()
+    _kept.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 @atexit.register
@@ -157,7 +183,7 @@ def _fetch(source: Source, ctx: Context) -> _Repository:
             f"{source} needs the network, and it is forbidden",
             hint="unset HF_HUB_OFFLINE, or admit it once while online",
         )
-    folder = tempfile.TemporaryDirectory(prefix="secureload-git-")
+    folder = _Folder()
     try:
         path = Path(folder.name)
         wide = source.revision and re.fullmatch(r"[0-9a-f]{64}", source.revision)

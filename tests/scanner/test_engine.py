@@ -203,3 +203,9 @@ def test_a_name_that_does_not_show_is_told(name: str) -> None:
 )
 def test_ordinary_names_of_any_script_are_not(name: str) -> None:
     assert "odd-name" not in rules(scan_bytes(b"{}", name=name))
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_single_path_is_not_taken_for_its_letters(tmp_path: Path, kind: type[str | Path]) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    assert [file.path for file in scan(kind(tmp_path)).files] == ["config.json"]
