@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scanner.facts import CodeFact, Fact
+from scanner.formats._keras_compiled import foreign
 from scanner.patterns import pattern
 from scanner.reader import Blob
 
@@ -55,6 +56,8 @@ def code_in(blob: Blob, document: Any) -> Iterator[Fact]:
             pending.extend(reversed(value))
         elif isinstance(value, dict):
             yield from _object(blob, value)
+            for name in foreign(value):
+                yield _fact(blob, "keras-custom", name[:200], "a function registered by its user")
             pending.extend(reversed(list(value.values())))
 
 
@@ -90,7 +93,9 @@ def _object(blob: Blob, value: dict[str, Any]) -> Iterator[Fact]:
         yield _fact(blob, "keras-custom", name, "a layer that holds a model of another library")
     elif isinstance(module, str) and module != "builtins" and not _CLASS.fullmatch(name):
         yield _fact(blob, "keras-custom", f"{module}.{name}"[:200], "no class of Keras")
-    elif isinstance(registered, str) and ">" in registered:
+    elif isinstance(registered, str) and (
+        ">" in registered or (registered and "module" in value and module is None)
+    ):
         yield _fact(blob, "keras-custom", registered[:200], "a class registered by its user")
     elif name.removeprefix("Custom>") in _OPTIMIZERS:
         return

@@ -210,6 +210,12 @@ def _keras() -> Iterator[Case]:
         yield family, f"{name}, JSON", text.encode(), "model.json", ""
     for name, text in (
         ("eval", '{"class_name": "eval", "module": "builtins", "config": "1"}'),
+        ("loss of its user", '{"class_name": "Model", "compile_config": '
+         '{"optimizer": "adam", "loss": "run"}}'),
+        ("metric of its user, older", '{"class_name": "Model", "training_config": '
+         '{"optimizer_config": {}, "metrics": [["run"]]}}'),
+        ("registered without a module",
+         '{"class_name": "Run", "module": null, "registered_name": "Run", "config": {}}'),
         ("eval without a configuration", '{"class_name": "eval", "module": "builtins"}'),
         ("eval, its key in escapes",
          '{"clas\\u0073_name": "eval", "module": "builtins", "config": {}}'),

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.builders.zips import plain
-from tests.scanner.told import CLEAN, MALICIOUS, assert_clean, rules, tell
+from tests.scanner.told import CLEAN, MALICIOUS, SUSPICIOUS, assert_clean, rules, tell
 
 
 def model(*layers: object) -> bytes:
@@ -66,6 +66,57 @@ def test_what_is_no_layer_of_keras_is_told(layer: object) -> None:
 )
 def test_a_callable_that_runs_code_is_malicious(text: bytes) -> None:
     assert tell(text, "config.json").verdict is MALICIOUS
+
+
+def compiled(older: bool, loss: object, metrics: object) -> bytes:
+    if older:
+        said = {"optimizer_config": {"class_name": "Adam"}, "loss": loss, "metrics": metrics}
+        return json.dumps({"class_name": "Sequential", "training_config": said}).encode()
+    said = {"optimizer": "adam", "loss": loss, "metrics": metrics}
+    return json.dumps({"class_name": "Sequential", "compile_config": said}).encode()
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "metrics"),
+    [
+        ("dice_loss", None),
+        (None, ["accuracy", "f1_of_mine"]),
+        ({"out": "mse", "other": "mine"}, []),
+        ("mse", [["mae"], ["mine"]]),
+    ],
+)
+def test_losses_and_metrics_of_a_models_user_are_told(
+    older: bool, loss: object, metrics: object
+) -> None:
+    assert tell(compiled(older, loss, metrics), "config.json").verdict is SUSPICIOUS
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "metrics"),
+    [
+        ("mse", ["accuracy", "AUC", "acc"]),
+        ({"a": "sparse_categorical_crossentropy", "b": "huber"}, {"a": ["mae"]}),
+        (None, None),
+        ({"class_name": "Huber", "config": {"name": "mine"}}, [{"class_name": "AUC"}]),
+    ],
+)
+def test_losses_and_metrics_of_keras_are_clean(older: bool, loss: object, metrics: object) -> None:
+    assert tell(compiled(older, loss, metrics), "config.json").verdict is CLEAN
+
+
+def test_a_loss_of_another_trainer_is_none_of_keras() -> None:
+    text = b'{"class_name": "dog", "training_config": {"loss": "mine", "metrics": ["x"]}}'
+    assert tell(text, "config.json").verdict is CLEAN
+
+
+@pytest.mark.parametrize(
+    ("registered", "told"), [("MyLayer", True), ("p>MyLayer", True), (None, False), ("", False)]
+)
+def test_a_registered_class_without_a_module_is_its_users(registered: object, told: bool) -> None:
+    layer = {"class_name": "MyLayer", "module": None, "registered_name": registered, "config": {}}
+    assert ("embedded-code" in rules(tell(model(layer), "config.json"))) is told
 
 
 def test_classes_of_others_are_left_to_their_loaders() -> None:
