@@ -7,6 +7,7 @@ cache's own blobs; beyond one machine it may be an object store.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import Literal, Protocol
 
 from secureload.cache.layout import Layout
 from secureload.digests import sha256_descriptor
-from secureload.errors import IntegrityError
+from secureload.errors import CacheError, IntegrityError
 from secureload.gateway.aside import Once, aside
 from secureload.ledger import store as admissions
 from secureload.ledger.database import Database
@@ -23,6 +24,9 @@ from secureload.ledger.records import Stamp
 
 CHUNK_BYTES = 1 << 20
 """How much is read at once where the bytes cannot go to the socket directly."""
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""What says that a blob is not there, or that something else is."""
 
 
 class Content(Protocol):
@@ -47,6 +51,7 @@ class Store(Protocol):
 
         Raises:
             IntegrityError: it is missing, or its bytes are not those.
+            CacheError: whether it is there cannot be told now.
         """
 
     async def keep(self, sha256: str, path: Path) -> None:
@@ -87,6 +92,11 @@ class FolderStore:
         try:
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError as error:
+            if error.errno not in _ABSENT:
+                raise CacheError(
+                    f"the content {sha256[:12]} cannot be opened: {error.strerror}",
+                    hint="it may be there all the same; `ulimit -n` and the disk's state tell more",
+                ) from error
             raise IntegrityError(
                 f"the content {sha256[:12]} is missing: {error.strerror}",
                 hint="`secureload cache verify` says what else is; admit the model anew",

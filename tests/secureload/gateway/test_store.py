@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from secureload.cache.layout import Layout
 from secureload.digests import sha256_descriptor
-from secureload.errors import IntegrityError
+from secureload.errors import CacheError, IntegrityError
 from secureload.gateway import store
 from secureload.gateway.store import FolderStore
 from secureload.ledger.database import Database
@@ -146,3 +148,21 @@ def test_what_is_missing_or_of_another_size_is_not_served(layout: Layout) -> Non
             await read(folder)
 
     asyncio.run(run())
+
+
+def test_what_is_not_there_is_told_from_what_cannot_be_opened_now(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = hashlib.sha256(b"absent").hexdigest()
+    with pytest.raises(IntegrityError, match="missing"):
+        asyncio.run(opened(layout).open(absent, 6, check="always"))
+    for number in (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES):
+        with monkeypatch.context() as patch:
+
+            def fails(*_: object, number: int = number) -> int:
+                raise OSError(number, os.strerror(number))
+
+            patch.setattr(store.os, "open", fails)
+            with pytest.raises(CacheError, match="cannot be opened"):
+                opened(layout)._descriptor(NAME)
+    assert asyncio.run(read(opened(layout))) == CONTENT
