@@ -507,6 +507,7 @@ def test_a_diffusers_pipeline(tmp_path: Path) -> None:
 
 
 def estimators() -> Iterator[Any]:
+    from scipy.spatial import distance
     from sklearn import ensemble, linear_model, naive_bayes, neighbors, pipeline, svm, tree
     from sklearn import preprocessing as scale
 
@@ -516,8 +517,10 @@ def estimators() -> Iterator[Any]:
     yield ensemble.RandomForestClassifier(3)
     yield ensemble.GradientBoostingClassifier(n_estimators=2)
     yield ensemble.HistGradientBoostingClassifier(max_iter=2)
+    yield ensemble.HistGradientBoostingClassifier(max_iter=2, categorical_features=[0])
     yield svm.SVC(probability=True)
     yield neighbors.KNeighborsClassifier(algorithm="kd_tree")
+    yield neighbors.KNeighborsClassifier(algorithm="ball_tree", metric=distance.cosine)
     yield naive_bayes.GaussianNB()
     yield pipeline.make_pipeline(scale.StandardScaler(), linear_model.RidgeClassifier())
 
@@ -527,6 +530,7 @@ def test_fitted_estimators(tmp_path: Path) -> None:
     import joblib
 
     points = np.random.default_rng(0).random((40, 3))
+    points[:, 0] = points[:, 0].round()
     for number, made in enumerate(estimators()):
         made.fit(points, points[:, 0] > 0.5)
         joblib.dump(made, tmp_path / f"{number}.joblib")

@@ -9,6 +9,7 @@ from typing import Final
 
 from scanner.pickles import numpy_shapes, shapes
 from scanner.pickles.allowlist import Entry
+from scanner.pickles.functions import FUNCTION
 
 _ESTIMATORS: Final = """
     sklearn.base:BaseEstimator
@@ -372,11 +373,20 @@ ENTRIES: Final = (
         "sklearn.metrics.pairwise:euclidean_distances,nan_euclidean_distances,"
         "pairwise_distances,pairwise_distances_argmin,pairwise_distances_argmin_min,"
         "pairwise_distances_chunked,pairwise_kernels "
+        "scipy.spatial.distance:braycurtis,canberra,chebyshev,cityblock,correlation,cosine,dice,"
+        "euclidean,hamming,jaccard,jensenshannon,mahalanobis,minkowski,rogerstanimoto,russellrao,"
+        "seuclidean,sokalmichener,sokalsneath,sqeuclidean,yule "
         "numpy:mean,median,sum,min,max,std,var,log,log1p,log2,log10,exp,expm1,sqrt,square,abs,"
         "absolute,sign,sin,cos,tan,tanh,asarray "
         "scipy._lib.array_api_compat.numpy._aliases:asarray "
         "scipy.special._ufuncs:expit,logit",
         Entry("is a function over arrays that an estimator keeps; it may not be called"),
+    ),
+    (
+        "sklearn.utils.validation:check_array",
+        Entry(
+            "checks and copies an array that it is given; it may not be called", kind=FUNCTION
+        ),
     ),
     (
         "scipy.sparse._csr:csr_matrix,csr_array scipy.sparse._csc:csc_matrix,csc_array "
