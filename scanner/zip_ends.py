@@ -82,7 +82,7 @@ def _ending(reading: Reading, at: int) -> Ending | None:
 def _ending64(
     reading: Reading, locator: int, declared: tuple[int, int, int]
 ) -> tuple[int, int, int, int] | None:
-    (offset,) = struct.unpack_from("<Q", reading.data, locator + 8)
+    disk, offset, disks = struct.unpack_from("<IQI", reading.data, locator + 4)
     adjacent = locator - _ENDING64.size
     for at in dict.fromkeys((offset, adjacent)):
         if not 0 <= at <= len(reading.data) - _ENDING64.size:
@@ -91,6 +91,11 @@ def _ending64(
             continue
         fields = _ENDING64.unpack_from(reading.data, at)
         count, size, start = fields[7], fields[8], fields[9]
+        # Data before an archive shifts the record as it shifts the directory.
+        if offset not in (at, size + start):
+            reading.say("zip64-mismatch", "the locator leads elsewhere", offset=locator)
+        if disk or disks > 1 or fields[4] or fields[5] or fields[6] != count:
+            reading.say("several-disks", "the zip64 end speaks of several disks", offset=at)
         narrow = zip(declared, (count, size, start), (0xFFFF, FAR, FAR), strict=True)
         if any(old not in (top, new) for old, new, top in narrow):
             reading.say("zip64-mismatch", "the two end records differ", offset=at)

@@ -18,13 +18,16 @@ def kinds(data: bytes) -> set[str]:
     return {problem.kind for problem in read_directory(data).problems}
 
 
-def wide(*, count: int = 1, told: int = 0xFFFF, away: int = 0, between: bytes = b"") -> bytes:
+def wide(
+    *, count: int = 1, told: int = 0xFFFF, away: int = 0, between: bytes = b"", disks: int = 1,
+    disk: int = 0,
+) -> bytes:  # fmt: skip
     """The same archive with a zip64 end record: `away` is how far its locator is off."""
     size, offset = struct.unpack_from("<2I", HONEST, AT + 12)
     record = struct.pack(
-        "<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, offset
+        "<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, disk, 0, count, count, size, offset
     ) + between  # fmt: skip
-    locator = struct.pack("<4sIQI", b"PK\6\7", 0, AT + away, 1)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, AT + away, disks)
     far = 0xFFFFFFFF
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, told, told, far, far, 0)
     return HONEST[:AT] + record + locator + end
@@ -52,9 +55,21 @@ LIES = {
     "several-directories": HONEST + build(Entry(name="b.txt")),
     "no-end-record": HONEST[:AT],
     "several-disks": HONEST[: AT + 4] + b"\1\0" + HONEST[AT + 6 :],
+    "zip64-mismatch": wide(away=9**9),
     "truncated-comment": build(Entry(), comment=b"made here")[:-1],
     "count-mismatch": HONEST[: AT + 8] + b"\2\0\2\0" + HONEST[AT + 12 :],
 }
+
+
+@pytest.mark.parametrize("data", [wide(disks=2), wide(disk=1)], ids=["disks", "disk"])
+def test_a_wide_end_that_speaks_of_several_disks_is_told(data: bytes) -> None:
+    assert kinds(data) == {"several-disks"}
+
+
+@pytest.mark.parametrize("away", [-5, 1, 9**9, -AT])
+def test_a_locator_that_leads_elsewhere_is_told(away: int) -> None:
+    assert kinds(wide(away=away)) == {"zip64-mismatch"}
+    assert kinds(wide(away=away, told=1)) == {"zip64-mismatch"}
 
 
 @pytest.mark.parametrize("kind", LIES)
