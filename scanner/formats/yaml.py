@@ -127,6 +127,7 @@ def read(blob: Blob) -> Read:
     facts: list[Fact] = []
     keys: list[str | _Items] = []
     held: list[Fact] = []
+    anchors: dict[str, str] = {}
     depth = 0
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
@@ -139,7 +140,7 @@ def read(blob: Blob) -> Read:
                 break
             if _is_card(blob):
                 _data(blob, event, keys, below, facts)
-            _event(blob, event, keys, facts, held)
+            _event(blob, event, keys, facts, held, anchors)
             if len(facts) > _MOST:
                 facts.append(blob.problem("limit-reached", "too many tags and keys", fatal=True))
                 break
@@ -150,11 +151,12 @@ def read(blob: Blob) -> Read:
 
 
 def _event(
-    blob: Blob, event: object, keys: list[str | _Items], facts: list[Fact], held: list[Fact]
-) -> None:
+    blob: Blob, event: object, keys: list[str | _Items], facts: list[Fact], held: list[Fact],
+    anchors: dict[str, str],
+) -> None:  # fmt: skip
     """Follow one event; `keys` has, for each open mapping, the key whose value is next.
 
-    `held` has what waits for its document to end.
+    `held` has what waits for its document to end, `anchors` the texts that have a name.
     """
     import yaml
 
@@ -190,9 +192,11 @@ def _event(
         if keys:
             keys.pop()
     elif isinstance(event, yaml.ScalarEvent):
+        if event.anchor:
+            anchors[event.anchor] = event.value
         _value(blob, keys, event.value, facts)
     elif isinstance(event, yaml.AliasEvent):
-        _value(blob, keys, None, facts)
+        _value(blob, keys, anchors.get(event.anchor or ""), facts)
 
 
 def _is_card(blob: Blob) -> bool:

@@ -269,6 +269,7 @@ _YAML = (
     "model: {class_path: evil.X, init_args: {}}\n",
     "func: os.system\n",
     "_target_: [os.system]\n",
+    "name: &x os.system\nmodel: {_target_: *x}\n",
     "callbacks:\n- os.system\n",
     "class_path:\n- - subprocess.Popen\n",
     "defaults:\n- ../../../etc/x\n",

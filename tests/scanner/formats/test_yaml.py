@@ -29,6 +29,8 @@ def test_hydra_targets_are_told() -> None:
         "_target_:\n- os.system\n",
         "class_path: [os.system]\n",
         "callbacks: [[{_target_: [os.system]}]]\n",
+        "name: &x os.system\nmodel: {_target_: *x}\n",
+        "key: &x _target_\nmodel: {*x : os.system}\n",
     ],
 )
 def test_targets_in_lists_are_told(text: str) -> None:
@@ -45,6 +47,7 @@ def test_targets_in_lists_are_told(text: str) -> None:
         "lr: 1\ndefaults: [{db@here: [a, ../x]}]\n",
         "hydra:\n  searchpath:\n  - file:///tmp/x\n",
         "include: [a.yaml, ../../b.yaml]\n",
+        "a: &x ../../../etc/x\ndefaults: [*x]\n",
     ],
 )
 def test_lists_that_lead_elsewhere_are_told(text: str) -> None:
@@ -57,6 +60,7 @@ def test_lists_that_lead_elsewhere_are_told(text: str) -> None:
         "defaults:\n- model: bert\n- override /optim: adam\n- db@a.b: c/d\n- _self_\n",
         "model:\n  defaults: {root: ../data}\nsizes: [[1, 2], [3]]\n",
         "hydra:\n  searchpath: [pkg://package.conf]\n",
+        "a: &x data\nb: {c: *x, d: [*x]}\ne: &y [1]\nf: *y\n",
         "tags: [os, torch.nn.Linear, ../x]\n- a\n",
         "layers: [torch.nn.Linear, torch.nn.ReLU]\nphases: [train, eval]\n",
     ],
