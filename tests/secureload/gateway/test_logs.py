@@ -13,6 +13,7 @@ import pytest
 from secureload.gateway import logs
 from secureload.gateway.principals import Role
 from tests.secureload.gateway.conftest import Guarded
+from tests.servers.service import Service
 
 TOKEN = "slt_abcdefghijklmnopqrstuvwxyz0123456789"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
@@ -186,3 +187,33 @@ def test_the_service_logs_each_request_and_no_token(guarded: Guarded) -> None:
 def test_an_id_that_is_none_is_not_taken_over(guarded: Guarded) -> None:
     answer = guarded[0].ask("/livez", headers={"X-Request-Id": "a b{}" + "x" * 200})
     assert answer.headers["x-request-id"].isalnum()
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a.", "eyJ-", "eyJa", "token", "token ", "://", "basic ", "cookie", "hf_-"]
+)
+def test_a_long_text_is_read_once_and_not_from_each_letter_on(piece: str) -> None:
+    # From each letter on, it would take minutes.
+    assert logs.scrubbed(piece * (500_000 // len(piece)))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x-eyJhbGciOi.e30.sig end", "x-*** end"),
+        ("a-b-eyJhbGciOi.e30", "a-b-***"),
+        ("path/eyJhbGciOi.e30.s?x", "path/***?x"),
+        ("eyJhbGciOi and eyJa.b", "eyJhbGciOi and ***"),
+        ("my.api-token=abc&x=1", "my.api-token=***&x=1"),
+        ("tokens and token: abc", "tokens and token: ***"),
+        ("/my_token=abc;password='p'", "/my_token=***;password='***'"),
+    ],
+)
+def test_a_secret_within_a_longer_word_is_found(text: str, shown: str) -> None:
+    assert logs.scrubbed(text) == shown
+
+
+def test_the_service_answers_on_after_the_longest_address(service: Service) -> None:
+    for path in (f"/{'a' * 60_000}", f"/org/safe/resolve/main/{'eyJ-' * 15_000}"):
+        assert service.ask(path).status == 404
+    assert service.ask("/livez").status == 200
