@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from scanner.facts import CodeFact, Fact, MemberFact
+from scanner.facts import CodeFact, MemberFact
 from scanner.formats import Format, Read
 from scanner.formats._protobuf import BYTES, VARINT, WireError, fields, shape, text
 from scanner.formats._tensorflow_ops import REVIEWED
@@ -174,6 +174,34 @@ class _Walk:
             elif _is_saver(called):
                 self.acting[f"{operation} of {called}"[:200]] += 1
 
+    def through(self, kind: str, message: memoryview) -> bool:
+        """Walk a whole message of this kind; returns whether that ended below the limit.
+
+        Raises:
+            WireError: It is no such message.
+        """
+        pending: list[tuple[str, memoryview, str]] = [(kind, message, "")]
+        steps = 0
+        while pending:
+            kind, data, function = pending.pop()
+            if kind == "node":
+                self.node(data, function)
+                continue
+            if kind == "function":
+                function = self.function(data)
+            for number, wire, value in fields(data):
+                steps += 1
+                if steps > _MOST:
+                    return False
+                if wire != BYTES or not isinstance(value, memoryview):
+                    continue
+                inner = _INSIDE.get((kind, number))
+                if inner is not None:
+                    pending.append((inner, value, function))
+                elif (kind, number) == ("asset", 2):
+                    self.assets.append(text(value))
+        return True
+
     def _acts(
         self, operation: str, name: str, function: str, attributes: dict[str, memoryview]
     ) -> bool:
@@ -248,7 +276,8 @@ def read(blob: Blob) -> Read:
     """Yield each operation that is dangerous, or that nobody reviewed, once."""
     walk = _Walk(_kind(blob))
     try:
-        yield from _walked(blob, walk)
+        if not walk.through(walk.whole, blob.data):
+            yield blob.problem("limit-reached", "too many nodes", fatal=True)
     except WireError as error:
         yield blob.problem("malformed", f"the graph is damaged: {error}", fatal=True)
     walk.trace()
@@ -269,50 +298,14 @@ def saves(graph: bytes) -> tuple[int, bool]:
     Raises:
         WireError: The bytes are no graph.
     """
-    walk = _Walk("meta")
-    pending: list[tuple[str, memoryview, str]] = [("graph", memoryview(graph), "")]
-    count = 0
-    while pending:
-        kind, data, function = pending.pop()
-        if kind == "node":
-            walk.node(data, function)
-            continue
-        if kind == "function":
-            function = walk.function(data)
-        for number, _, value in fields(data):
-            inner = _INSIDE.get((kind, number))
-            if inner is not None and isinstance(value, memoryview):
-                pending.append((inner, value, function))
+    walk, count = _Walk("meta"), 0
+    if not walk.through("graph", memoryview(graph)):
+        return count, False
     walk.trace()
     for scope in walk.scopes.values():
         count += sum(node[0] in SAVING for nodes in scope.values() for node in nodes)
     savers = any(_is_saver(name.rpartition(" of ")[2]) for name in walk.acting)
     return count, not savers and SAVING.isdisjoint(walk.acting)
-
-
-def _walked(blob: Blob, walk: _Walk) -> Iterator[Fact]:
-    """Walk the whole message; yield that a limit was reached."""
-    pending: list[tuple[str, memoryview, str]] = [(walk.whole, blob.data, "")]
-    steps = 0
-    while pending:
-        kind, data, function = pending.pop()
-        if kind == "node":
-            walk.node(data, function)
-            continue
-        if kind == "function":
-            function = walk.function(data)
-        for number, wire, value in fields(data):
-            steps += 1
-            if steps > _MOST:
-                yield blob.problem("limit-reached", "too many nodes", fatal=True)
-                return
-            if wire != BYTES or not isinstance(value, memoryview):
-                continue
-            inner = _INSIDE.get((kind, number))
-            if inner is not None:
-                pending.append((inner, value, function))
-            elif (kind, number) == ("asset", 2):
-                walk.assets.append(text(value))
 
 
 def dangerous(blob: Blob, name: str, count: int) -> CodeFact:
